@@ -1,0 +1,45 @@
+"""A notification before any channel's own format: plain facts, and the escaping that keeps user text inert. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any, Self
+
+
+@dataclass(frozen=True)
+class Message:
+    """`kind` is firing, repeat, resolved or test; `at` is ISO 8601 with its zone."""
+
+    kind: str
+    alert_type: str
+    level: str
+    title: str
+    at: str
+    details: Mapping[str, str] = field(default_factory=dict)
+    count: int = 1
+    link: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+        return cls(**stored)
+
+
+def timestamp(at: datetime) -> str:
+    return at.isoformat(timespec="seconds")
+
+
+def truncate(text: str, limit: int) -> str:
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def escape_slack(text: str) -> str:
+    """Slack's three control characters; without them no mention, link or command can form."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def code_span(text: str) -> str:
+    """User text inside backticks, on one line."""
+    return f"`{escape_slack(text).replace('`', chr(39)).replace(chr(10), ' ')}`"

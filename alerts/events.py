@@ -1,0 +1,163 @@
+"""The facts that can be told. Pure: an event is a frozen value that carries everything its message needs.
+
+Adding an alert type: a member of AlertType (unless LiteLLM has it already) and one class here, then raise it with
+`alerts.services.emit(events.YourEvent(...))`. Admin, routing and docs learn of it by themselves.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar
+
+
+class AlertType(StrEnum):
+    """LiteLLM's names, in its groups; `alert_types` and `alert_to_webhook_url` are checked against them."""
+
+    LLM_EXCEPTIONS = "llm_exceptions"
+    LLM_TOO_SLOW = "llm_too_slow"
+    LLM_REQUESTS_HANGING = "llm_requests_hanging"
+    COOLDOWN_DEPLOYMENT = "cooldown_deployment"
+    NEW_MODEL_ADDED = "new_model_added"
+    MODEL_DEPRECATION_WARNINGS = "model_deprecation_warnings"
+    OUTAGE_ALERTS = "outage_alerts"
+    REGION_OUTAGE_ALERTS = "region_outage_alerts"
+
+    BUDGET_ALERTS = "budget_alerts"
+    SPEND_REPORTS = "spend_reports"
+    FAILED_TRACKING_SPEND = "failed_tracking_spend"
+    DAILY_REPORTS = "daily_reports"
+    FALLBACK_REPORTS = "fallback_reports"
+    USER_SPEND_THRESHOLDS = "user_spend_thresholds"
+    USER_SPEND_ANOMALIES = "user_spend_anomalies"
+
+    DB_EXCEPTIONS = "db_exceptions"
+
+    NEW_VIRTUAL_KEY_CREATED = "new_virtual_key_created"
+    VIRTUAL_KEY_UPDATED = "virtual_key_updated"
+    VIRTUAL_KEY_DELETED = "virtual_key_deleted"
+    NEW_TEAM_CREATED = "new_team_created"
+    TEAM_UPDATED = "team_updated"
+    TEAM_DELETED = "team_deleted"
+    NEW_INTERNAL_USER_CREATED = "new_internal_user_created"
+    INTERNAL_USER_UPDATED = "internal_user_updated"
+    INTERNAL_USER_DELETED = "internal_user_deleted"
+
+
+OFF_BY_DEFAULT = frozenset(
+    {
+        AlertType.USER_SPEND_ANOMALIES,
+        AlertType.NEW_VIRTUAL_KEY_CREATED,
+        AlertType.VIRTUAL_KEY_UPDATED,
+        AlertType.VIRTUAL_KEY_DELETED,
+        AlertType.NEW_TEAM_CREATED,
+        AlertType.TEAM_UPDATED,
+        AlertType.TEAM_DELETED,
+        AlertType.NEW_INTERNAL_USER_CREATED,
+        AlertType.INTERNAL_USER_UPDATED,
+        AlertType.INTERNAL_USER_DELETED,
+    }
+)
+ON_BY_DEFAULT = tuple(kind for kind in AlertType if kind not in OFF_BY_DEFAULT)
+
+
+class Level(StrEnum):
+    LOW = "Low"
+    MEDIUM = "Medium"
+    HIGH = "High"
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something an admin may want to know. Seconds everywhere."""
+
+    alert_type: ClassVar[AlertType]
+    level: ClassVar[Level] = Level.HIGH
+    # While the incident stays open, how often it is told again.
+    repeat_interval: ClassVar[int] = 4 * 3600
+    # Not seen for this long, it counts as over.
+    quiet_interval: ClassVar[int] = 300
+
+    def identity(self) -> tuple[object, ...]:
+        """What makes two events the same incident: never free text, times or request ids."""
+        raise NotImplementedError
+
+    def title(self) -> str:
+        raise NotImplementedError
+
+    def details(self) -> dict[str, str]:
+        """Facts below the title, in order."""
+        return {}
+
+    def labels(self) -> dict[str, str]:
+        """What routes and silences match on."""
+        return {}
+
+    def fingerprint(self) -> str:
+        parts = "\x1f".join(str(part) for part in (self.alert_type, *self.identity()))
+        return hashlib.sha256(parts.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class LLMException(Event):
+    """An upstream failed to answer: its fault or the network's, never the client's."""
+
+    alert_type = AlertType.LLM_EXCEPTIONS
+
+    model_group: str
+    deployment_id: str
+    provider: str
+    api_base: str
+    error_class: str
+    status_code: int
+    message: str
+    key_alias: str = ""
+    team: str = ""
+    call_id: str = ""
+
+    def identity(self) -> tuple[object, ...]:
+        return self.model_group, self.deployment_id, self.error_class, self.status_code
+
+    def title(self) -> str:
+        return f"LLM API call failed: {self.message}"
+
+    def details(self) -> dict[str, str]:
+        return {
+            "Model": self.model_group,
+            "Provider": self.provider,
+            "API Base": self.api_base,
+            "Deployment": self.deployment_id,
+            "Error": f"{self.error_class} ({self.status_code})",
+            "Key Name": self.key_alias,
+            "Team": self.team,
+            "Call ID": self.call_id,
+        }
+
+    def labels(self) -> dict[str, str]:
+        return {"model": self.model_group, "provider": self.provider, "key_alias": self.key_alias, "team": self.team}
+
+
+@dataclass(frozen=True)
+class SpendNotTracked(Event):
+    """A request was served for which nobody knows a price: its entry stands in the ledger with amount 0."""
+
+    alert_type = AlertType.FAILED_TRACKING_SPEND
+    repeat_interval = quiet_interval = 24 * 3600
+
+    model_group: str
+    provider: str
+    model: str
+
+    def identity(self) -> tuple[object, ...]:
+        return self.provider, self.model
+
+    def title(self) -> str:
+        return (
+            f"No price is known for {self.provider}/{self.model}: its requests are recorded with amount 0. "
+            "Set input_cost_per_token and output_cost_per_token on the deployment."
+        )
+
+    def details(self) -> dict[str, str]:
+        return {"Model": self.model_group}
+
+    def labels(self) -> dict[str, str]:
+        return {"model": self.model_group, "provider": self.provider}

@@ -1,0 +1,18 @@
+"""The hint that deliveries wait. It may get lost: the sweep of the beat table finds them anyway."""
+
+import logging
+from collections.abc import Iterable
+
+from celery import current_app
+from kombu.exceptions import OperationalError
+
+logger = logging.getLogger(__name__)
+
+
+def wake_channels(channel_ids: Iterable[int]) -> None:
+    """One task per channel, so that a slow one keeps nobody else waiting."""
+    try:
+        for channel_id in channel_ids:
+            current_app.send_task("alerts.tasks.deliver_to_channel", kwargs={"channel_id": channel_id})
+    except OperationalError:
+        logger.warning("The broker is away: deliveries wait for the sweep")
