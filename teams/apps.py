@@ -1,0 +1,13 @@
+"""App configuration."""
+
+from django.apps import AppConfig
+
+
+class TeamsConfig(AppConfig):
+    name = "teams"
+    verbose_name = "Teams and keys"
+
+    def ready(self) -> None:
+        from teams import signals  # noqa: PLC0415 - the models exist only now
+
+        signals.connect()

@@ -1,0 +1,61 @@
+"""What a caller is told when a request fails: the error base that every route renders the same way.
+
+ApiError
+ |- AuthenticationError   401: no key, or not one of ours
+ |- PermissionDenied      403: a good key that may not do this
+"""
+
+from typing import Any
+
+
+class ApiError(Exception):
+    """A failure with a place in LiteLLM's envelope `{"error": {message, type, param, code}}`.
+
+    `code` is the HTTP status as text; `param` for general authentication errors is the literal text "None".
+    """
+
+    status_code = 500
+    type = "internal_server_error"
+    param: str | None = None
+
+    def __init__(self, message: str, *, param: str | None = None, headers: dict[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.headers = headers or {}
+        if param is not None:
+            self.param = param
+
+    def envelope(self) -> dict[str, Any]:
+        return {
+            "error": {"message": self.message, "type": self.type, "param": self.param, "code": str(self.status_code)}
+        }
+
+
+class AuthenticationError(ApiError):
+    status_code = 401
+    type = "auth_error"
+    param = "None"
+
+
+class UnknownKey(AuthenticationError):
+    type = "token_not_found_in_db"
+    param = "key"
+
+
+class ExpiredKey(AuthenticationError):
+    type = "expired_key"
+
+
+class PermissionDenied(ApiError):
+    status_code = 403
+    type = "auth_error"
+    param = "None"
+
+
+class KeyModelAccessDenied(PermissionDenied):
+    type = "key_model_access_denied"
+    param = "model"
+
+
+class TeamModelAccessDenied(KeyModelAccessDenied):
+    type = "team_model_access_denied"
