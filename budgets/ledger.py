@@ -1,0 +1,157 @@
+"""The ledger's writer: a request awaits its entry, one thread commits what is waiting, all at once.
+
+`write` returns when the entry is durable: committed in the database or, while that is away, synced to the spool.
+"""
+
+import asyncio
+import logging
+import queue
+import threading
+import time
+from collections.abc import Sequence
+
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
+
+from budgets import entries
+from budgets.entries import Entry
+from budgets.spool import Spool
+
+logger = logging.getLogger(__name__)
+
+DRAIN_INTERVAL_SECONDS = 2.0
+_Waiting = tuple[bytes, "asyncio.Future[None]"]
+
+
+class LedgerUnavailable(Exception):
+    """Neither the database nor the spool took the entry."""
+
+
+class LedgerWriter:
+    """Belongs to one event loop. `start` and `stop` once each."""
+
+    def __init__(self, spool: Spool) -> None:
+        self._spool = spool
+        self._waiting: list[_Waiting] = []
+        self._busy = False
+        self._batches: queue.SimpleQueue[list[_Waiting] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="ledger-writer", daemon=True)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._last_drain = 0.0
+        self.spooling = False
+
+    def start(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._thread.start()
+
+    async def stop(self) -> None:
+        """Everything written so far is durable when this returns."""
+        while self._busy or self._waiting:  # noqa: ASYNC110 - once, at the end
+            await asyncio.sleep(0.01)
+        self._batches.put(None)
+        await asyncio.to_thread(self._thread.join)
+
+    async def write(self, entry: Entry) -> None:
+        """Raises LedgerUnavailable; any other return means that the entry is on disk."""
+        assert self._loop is not None, "start() first"
+        future: asyncio.Future[None] = self._loop.create_future()
+        self._waiting.append((entry.encode(), future))
+        if not self._busy:
+            self._busy = True
+            # Whatever else this turn of the loop brings goes into the same commit.
+            self._loop.call_soon(self._hand_over)
+        # A cancelled request still owes: its entry is stored all the same.
+        await asyncio.shield(future)
+
+    def _hand_over(self) -> None:
+        batch, self._waiting = self._waiting, []
+        self._batches.put(batch)
+
+    def _done(self, batch: list[_Waiting], error: Exception | None) -> None:
+        for _, future in batch:
+            if future.done():
+                continue
+            if error is None:
+                future.set_result(None)
+            else:
+                future.set_exception(error)
+        if self._waiting:
+            self._hand_over()
+        else:
+            self._busy = False
+
+    def _work(self) -> None:
+        """The writer thread: the only user of its database connection."""
+        try:
+            while True:
+                try:
+                    batch = self._batches.get(timeout=DRAIN_INTERVAL_SECONDS)
+                except queue.Empty:
+                    self._drain()
+                    continue
+                if batch is None:
+                    self._drain()
+                    return
+                self._finish(batch, self._store([line for line, _ in batch]))
+                self._drain_if_due()
+        finally:
+            connection.close()
+
+    def _finish(self, batch: list[_Waiting], error: Exception | None) -> None:
+        assert self._loop is not None
+        self._loop.call_soon_threadsafe(self._done, batch, error)
+
+    def _store(self, lines: list[bytes]) -> Exception | None:
+        if not self.spooling:
+            try:
+                self._commit(lines)
+            except (OperationalError, InterfaceError):
+                logger.exception("The database is away: ledger entries go to the spool")
+                self.spooling = True
+                self._last_drain = time.monotonic()
+            else:
+                return None
+        try:
+            self._spool.append(lines)
+        except OSError as error:
+            logger.exception("The spool refused ledger entries")
+            return LedgerUnavailable(str(error))
+        return None
+
+    def _commit(self, lines: Sequence[bytes]) -> None:
+        try:
+            entries.insert(lines)
+        except (OperationalError, InterfaceError):
+            # A connection that died while idle is found out here; the database itself may be well.
+            connection.close()
+            entries.insert(lines)
+        except DatabaseError:
+            self._commit_one_by_one(lines)
+
+    def _commit_one_by_one(self, lines: Sequence[bytes]) -> None:
+        """One entry that the database will never take must not hold up the others, nor be lost."""
+        for line in lines:
+            try:
+                entries.insert([line])
+            except (OperationalError, InterfaceError):
+                raise
+            except DatabaseError:
+                logger.exception("The database refuses a ledger entry: kept in the folder of rejected entries")
+                self._spool.reject(line)
+
+    def _drain_if_due(self) -> None:
+        if self.spooling and time.monotonic() - self._last_drain >= DRAIN_INTERVAL_SECONDS:
+            self._drain()
+
+    def _drain(self) -> None:
+        self._last_drain = time.monotonic()
+        if not self.spooling and not self._spool.pending():
+            return
+        try:
+            if count := self._spool.drain(self._commit):
+                logger.info("Ledger entries moved from the spool to the database", extra={"count": count})
+            self.spooling = False
+        except (OperationalError, InterfaceError):
+            connection.close()
+            logger.warning("Ledger entries wait in the spool: the database is away")
+        except OSError:
+            logger.exception("The spool cannot be read")

@@ -1,0 +1,143 @@
+"""Budgets, price snapshots and the ledger. Amounts are integer nano-dollars (1e-9 USD)."""
+
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.utils import timezone
+
+from teams.models import new_id
+
+
+class Budget(models.Model):
+    """How much may be spent in a period. `id` is LiteLLM's `budget_id`; one row may serve many scopes."""
+
+    id = models.CharField("budget id", primary_key=True, max_length=255, default=new_id)
+    max_nano = models.BigIntegerField(
+        "hard limit, nano-dollars", null=True, blank=True, validators=[MinValueValidator(0)]
+    )
+    soft_nano = models.BigIntegerField(
+        "soft limit, nano-dollars", null=True, blank=True, validators=[MinValueValidator(0)]
+    )
+    duration = models.CharField(max_length=32, blank=True, help_text='Reset period such as "30d"; empty: never reset.')
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(max_nano__isnull=True) | models.Q(max_nano__gte=0), name="budget_max_not_negative"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(soft_nano__isnull=True) | models.Q(soft_nano__gte=0), name="budget_soft_not_negative"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.id
+
+
+class Scope(models.TextChoices):
+    PROXY = "proxy", "Whole proxy"
+    TEAM = "team", "Team"
+    MEMBER = "member", "Team member"
+    USER = "user", "User"
+    KEY = "key", "Virtual key"
+    CUSTOMER = "customer", "Customer"
+    TAG = "tag", "Tag"
+    MODEL = "model", "Model group"
+    PROVIDER = "provider", "Provider"
+    DEPLOYMENT = "deployment", "Deployment"
+
+
+class BudgetAssignment(models.Model):
+    """Which budget binds whom. The entity is named by its public id, as the ledger does, and may come later."""
+
+    budget = models.ForeignKey(Budget, on_delete=models.CASCADE, related_name="assignments")
+    scope = models.CharField(max_length=16, choices=Scope)
+    entity_id = models.CharField(max_length=255, blank=True, help_text="Empty for the whole proxy.")
+
+    class Meta:
+        ordering = ["scope", "entity_id"]
+        constraints = [
+            models.UniqueConstraint(fields=["budget", "scope", "entity_id"], name="one_assignment_per_budget_and_scope")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.budget_id} on {self.scope} {self.entity_id}".strip()
+
+
+class PriceSnapshot(models.Model):
+    """A price as it was when it was used. Never changed: a new price is a new row with another digest."""
+
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    provider = models.CharField(max_length=64)
+    model = models.CharField(max_length=255)
+    source = models.CharField(max_length=32, help_text="Where the price comes from: deployment or genai-prices.")
+    rates = models.JSONField(help_text="Nano-dollars per million tokens.")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+
+    def __str__(self) -> str:
+        return f"{self.provider}/{self.model} ({self.source})"
+
+
+class Basis(models.TextChoices):
+    USAGE = "usage", "Tokens as the provider reported them"
+    ESTIMATED = "estimated", "Tokens estimated: the provider reported none"
+    NONE = "none", "Nothing was served"
+
+
+class LedgerEntry(models.Model):
+    """One call of one upstream: what it served, what it cost, who pays. Append-only, written by budgets.ledger.
+
+    Names are kept as they were at the time, without foreign keys: an entry outlives what it names.
+    """
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    request_id = models.UUIDField(help_text="Our own id of the client's request; attempts of one request share it.")
+    attempt = models.PositiveSmallIntegerField(default=0)
+    call_id = models.CharField(max_length=128, db_index=True, help_text="x-litellm-call-id; the client may choose it.")
+    upstream_id = models.CharField(max_length=255, blank=True, help_text="The provider's id of the answer.")
+    call_type = models.CharField(max_length=32)
+    status = models.CharField(max_length=16, choices=[("success", "Success"), ("failure", "Failure")])
+    status_code = models.PositiveSmallIntegerField()
+    error_class = models.CharField(max_length=64, blank=True)
+
+    started_at = models.DateTimeField(db_index=True)
+    first_token_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField()
+
+    key_hash = models.CharField(max_length=64)
+    key_alias = models.CharField(max_length=255, blank=True)
+    user_id = models.CharField(max_length=255, blank=True)
+    team_id = models.CharField(max_length=255, blank=True)
+    end_user = models.CharField(max_length=255, blank=True)
+    tags = models.JSONField(default=list)
+
+    requested_model = models.CharField(max_length=255)
+    model_group = models.CharField(max_length=255)
+    deployment_id = models.CharField(max_length=255)
+    provider = models.CharField(max_length=64)
+    model = models.CharField(max_length=255, help_text="The model asked of the provider.")
+    stream = models.BooleanField()
+
+    prompt_tokens = models.PositiveBigIntegerField()
+    completion_tokens = models.PositiveBigIntegerField()
+    cached_tokens = models.PositiveBigIntegerField()
+    cache_creation_tokens = models.PositiveBigIntegerField()
+    reasoning_tokens = models.PositiveBigIntegerField()
+    amount_nano = models.BigIntegerField("amount, nano-dollars")
+    basis = models.CharField(max_length=16, choices=Basis)
+    price = models.ForeignKey(
+        PriceSnapshot, null=True, on_delete=models.PROTECT, db_index=False, help_text="Empty: no price was known."
+    )
+
+    class Meta:
+        ordering = ["-started_at", "-id"]
+        verbose_name_plural = "ledger entries"
+        constraints = [models.UniqueConstraint(fields=["request_id", "attempt"], name="one_entry_per_attempt")]
+
+    def __str__(self) -> str:
+        return f"{self.id} {self.model_group}"

@@ -1,0 +1,97 @@
+"""Ledger entries on local disk while the database is away: append, sync, and later drain.
+
+A file belongs to the process that holds its lock. When the process dies the lock goes with it and any other
+process on the machine drains the file; entries carry their own id, so draining twice stores them once.
+"""
+
+import fcntl
+import logging
+import os
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import IO
+
+logger = logging.getLogger(__name__)
+
+BATCH = 1000
+
+
+class Spool:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._file: IO[bytes] | None = None
+
+    def append(self, lines: Sequence[bytes]) -> None:
+        """On disk when this returns. Raises OSError when the disk refuses."""
+        if self._file is None:
+            self._file = self._create()
+        self._file.write(b"".join(line + b"\n" for line in lines))
+        self._file.flush()
+        os.fdatasync(self._file.fileno())
+
+    def pending(self) -> bool:
+        return self._file is not None or any(self._folder.glob("*.jsonl"))
+
+    def drain(self, store: Callable[[Sequence[bytes]], None]) -> int:
+        """Hand every stored line to `store` and forget it; returns how many. What `store` raises stops the drain."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        count = 0
+        for path in sorted(self._folder.glob("*.jsonl")):
+            with path.open("rb") as file:
+                if not _lock(file):
+                    continue
+                for lines in _batches(file):
+                    store(lines)
+                    count += len(lines)
+                path.unlink()
+        return count
+
+    def reject(self, line: bytes) -> None:
+        """Keep an entry that no drain should try again, for a person to look at."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with (self._folder / "rejected.txt").open("ab") as file:
+            file.write(line + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _create(self) -> IO[bytes]:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file = (self._folder / f"{uuid.uuid4().hex}.jsonl").open("xb")
+        _lock(file)
+        _sync_folder(self._folder)
+        return file
+
+
+def _lock(file: IO[bytes]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _sync_folder(folder: Path) -> None:
+    """A new file's name is durable only once its folder is synced."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _batches(file: IO[bytes]) -> Iterator[list[bytes]]:
+    batch: list[bytes] = []
+    for line in file:
+        # A line without its newline was cut by a crash before anyone was told it is stored.
+        if not line.endswith(b"\n"):
+            logger.warning("Dropped the torn last line of a spool file")
+            break
+        batch.append(line[:-1])
+        if len(batch) == BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
