@@ -1,0 +1,1 @@
+"""The gateway itself: from a client's request to an upstream and back."""

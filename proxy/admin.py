@@ -1,0 +1,39 @@
+"""Admin pages of deployments and settings."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from unfold.admin import ModelAdmin
+
+from alerts.encrypted import keep_stored_secrets
+from proxy.models import ConfigField, Deployment
+
+
+class DeploymentForm(forms.ModelForm):  # type: ignore[type-arg]
+    class Meta:
+        model = Deployment
+        fields = ("id", "model_name", "litellm_params", "credentials", "model_info", "blocked")
+
+    def clean(self) -> dict[str, Any] | None:
+        keep_stored_secrets(self)
+        return super().clean()
+
+
+@admin.register(Deployment)
+class DeploymentPage(ModelAdmin):
+    form = DeploymentForm
+    list_display = ("model_name", "upstream_model", "id", "blocked", "source", "updated_at")
+    list_filter = ("blocked", "source")
+    search_fields = ("id", "model_name")
+
+    @admin.display(description="upstream model")
+    def upstream_model(self, deployment: Deployment) -> str:
+        return str(deployment.litellm_params.get("model", ""))
+
+
+@admin.register(ConfigField)
+class ConfigFieldPage(ModelAdmin):
+    list_display = ("section", "name", "value", "source", "updated_at")
+    list_filter = ("section", "source")
+    search_fields = ("name",)

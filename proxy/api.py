@@ -1,0 +1,54 @@
+"""The base of every view on the lean path, and how any view's failure is told."""
+
+import logging
+from typing import Any
+
+import orjson
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from rest_framework.views import APIView
+
+from proxy.request import LeanRequest
+from proxy.runtime import running
+from teams.errors import ApiError
+
+logger = logging.getLogger(__name__)
+
+
+class AsyncAPIView(APIView):
+    """A DRF view without DRF's synchronous entry: no thread, no content negotiation, the request as Django made it.
+
+    Every method needs a valid key unless the class says `public = True`; it is `request.principal` then.
+    """
+
+    public = False
+
+    async def dispatch(self, request: LeanRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:  # type: ignore[override]
+        try:
+            handler = getattr(self, str(request.method).lower(), None)
+            if handler is None:
+                return json_response({"detail": "Method Not Allowed"}, status=405)
+            if not self.public:
+                request.principal = running().authenticate(request.META)
+            response: HttpResponseBase = await handler(request, *args, **kwargs)
+        except ApiError as error:
+            self.failed(request, error)
+            return error_response(error)
+        except Exception:
+            logger.exception("A request failed in a way nobody foresaw", extra={"path": request.path})
+            return error_response(ApiError("Internal server error."))
+        return response
+
+    def failed(self, request: LeanRequest, error: ApiError) -> None:
+        """Called with what is about to be told to the client."""
+
+
+def json_response(value: Any, *, status: int = 200) -> HttpResponse:
+    return HttpResponse(orjson.dumps(value), status=status, content_type="application/json")
+
+
+def error_response(error: ApiError) -> HttpResponse:
+    response = json_response(error.envelope(), status=error.status_code)
+    for name, value in error.headers.items():
+        response.headers[name] = value
+    return response

@@ -1,0 +1,181 @@
+"""Applying a document to the database: rows of source "config" become what the file says, the others stay.
+
+Applying twice changes nothing. `preview` does the same work and takes it back.
+"""
+
+import hashlib
+import os
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from django.db import transaction
+
+import alerts.services
+from proxy.config import known
+from proxy.config.schema import Document, ModelEntry
+from proxy.models import ConfigField, Deployment, Section, Source
+
+# A parameter of such a name, or that may hold such a one inside, is kept encrypted and never shown.
+_SECRET_NAME = re.compile(
+    r"api_key|secret|password|credentials$|token$|session_token|^headers$|^extra_headers$|access_key", re.IGNORECASE
+)
+# Of general_settings, these are rows of the alerts app.
+_ALERTING = frozenset(
+    {
+        "alerting",
+        "alerting_threshold",
+        "alert_types",
+        "alerting_args",
+        "alert_to_webhook_url",
+        "spend_report_frequency",
+    }
+)
+
+
+@dataclass
+class Diff:
+    """What an import changed, a line each; no line holds a value that may be secret."""
+
+    created: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    unchanged: int = 0
+
+    def lines(self) -> list[str]:
+        marked = (("+", self.created), ("~", self.changed), ("-", self.removed))
+        return [f"{mark} {line}" for mark, lines in marked for line in lines]
+
+
+@transaction.atomic
+def apply(document: Document) -> Diff:
+    diff = Diff()
+    _apply_deployments(document.model_list, diff)
+    _apply_settings(document, diff)
+    _apply_alerting(document, diff)
+    return diff
+
+
+def preview(document: Document) -> Diff:
+    with transaction.atomic():
+        diff = apply(document)
+        transaction.set_rollback(True)
+    return diff
+
+
+def _apply_deployments(entries: list[ModelEntry], diff: Diff) -> None:
+    existing = {row.pk: row for row in Deployment.objects.filter(source=Source.CONFIG)}
+    seen: Counter[str] = Counter()
+    wanted = []
+    for entry in entries:
+        row = _deployment(entry, seen)
+        wanted.append(row.pk)
+        _save(row, existing.get(row.pk), diff, ("model_name", "litellm_params", "credentials", "model_info"))
+    for pk in existing.keys() - set(wanted):
+        diff.removed.append(f"deployment {existing[pk]}")
+        existing[pk].delete()
+
+
+def _deployment(entry: ModelEntry, seen: Counter[str]) -> Deployment:
+    params = entry.litellm_params.model_dump(exclude_unset=True)
+    secrets = {name: params.pop(name) for name in list(params) if _SECRET_NAME.search(name)}
+    return Deployment(
+        id=str(entry.model_info.get("id") or _stable_id(entry.model_name, params, seen)),
+        model_name=entry.model_name,
+        litellm_params=params,
+        credentials=orjson.dumps(secrets, option=orjson.OPT_SORT_KEYS).decode() if secrets else "",
+        model_info={name: value for name, value in entry.model_info.items() if name != "id"},
+        source=Source.CONFIG,
+    )
+
+
+def _stable_id(model_name: str, params: dict[str, Any], seen: Counter[str]) -> str:
+    """The same for the same parameters, whatever the key: rotating a key must not make another deployment.
+
+    Entries that differ in nothing but their key are told apart by their order.
+    """
+    text = orjson.dumps([model_name, params], option=orjson.OPT_SORT_KEYS)
+    digest = hashlib.sha256(text).hexdigest()
+    seen[digest] += 1
+    return digest if seen[digest] == 1 else hashlib.sha256(text + str(seen[digest]).encode()).hexdigest()
+
+
+def _save(row: Deployment, stored: Deployment | None, diff: Diff, columns: tuple[str, ...]) -> None:
+    if stored is None:
+        row.save(force_insert=True)
+        diff.created.append(f"deployment {row}")
+        return
+    changed = [name for name in columns if getattr(stored, name) != getattr(row, name)]
+    if not changed:
+        diff.unchanged += 1
+        return
+    for name in changed:
+        setattr(stored, name, getattr(row, name))
+    stored.save(update_fields=[*changed, "updated_at"])
+    diff.changed.append(f"deployment {row}: {', '.join(changed)}")
+
+
+def _apply_settings(document: Document, diff: Diff) -> None:
+    existing = {(row.section, row.name): row for row in ConfigField.objects.filter(source=Source.CONFIG)}
+    wanted = {
+        (section, name): value for section, values in _settings(document).items() for name, value in values.items()
+    }
+    for (section, name), value in wanted.items():
+        stored = existing.get((section, name))
+        if stored is not None and stored.value == value:
+            diff.unchanged += 1
+            continue
+        ConfigField.objects.update_or_create(
+            section=section, name=name, defaults={"value": value, "source": Source.CONFIG}
+        )
+        (diff.changed if stored else diff.created).append(f"{section}.{name}")
+    for key in existing.keys() - wanted.keys():
+        diff.removed.append(".".join(key))
+        existing[key].delete()
+
+
+def _settings(document: Document) -> dict[str, dict[str, Any]]:
+    general = document.general_settings.model_dump(mode="json", exclude_unset=True)
+    return {
+        Section.GENERAL: {
+            name: _without_secrets(value)
+            for name, value in general.items()
+            if name not in _ALERTING | known.NEVER_STORED
+        },
+        Section.LITELLM: _without_secrets(document.litellm_settings.model_dump(mode="json", exclude_unset=True)),
+        Section.ROUTER: {
+            name: _without_secrets(value)
+            for name, value in document.router_settings.items()
+            if name not in known.NEVER_STORED
+        },
+    }
+
+
+def _without_secrets(value: Any) -> Any:
+    """Settings are shown in the admin; a password inside one stays in the file."""
+    if isinstance(value, dict):
+        return {name: _without_secrets(inner) for name, inner in value.items() if not _SECRET_NAME.search(str(name))}
+    return value
+
+
+def _apply_alerting(document: Document, diff: Diff) -> None:
+    general = document.general_settings
+    slack = "slack" in (general.alerting or ())
+    chosen: dict[str, Any] = {"alerting_threshold": general.alerting_threshold}
+    chosen["alert_types"] = general.alert_types and [str(name) for name in general.alert_types]
+    chosen["alerting_args"] = general.alerting_args.model_dump(mode="json", exclude_unset=True)
+    chosen["spend_report_frequency"] = general.spend_report_frequency
+    changes = alerts.services.set_operator_channels(
+        default_url=default_webhook_url() if slack else None,
+        urls_by_type={str(name): urls for name, urls in general.alert_to_webhook_url.items()} if slack else {},
+        settings=chosen,
+    )
+    for line in changes:
+        diff.changed.append(f"alerting: {line}")
+
+
+def default_webhook_url() -> str | None:
+    """The seed's variable, or LiteLLM's other name for it."""
+    return os.environ.get("SLACK_WEBHOOK_URL") or os.environ.get("ALERTING_WEBHOOK_URL") or None

@@ -1,0 +1,110 @@
+"""What a config.yaml must look like. Wrong types and unknown alert types are errors, unknown keys warnings."""
+
+import difflib
+from collections.abc import Collection, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+from alerts.events import AlertType
+from proxy.config import known
+
+
+def did_you_mean(name: str, choices: Collection[str]) -> str:
+    """` (did you mean 'x'?)`, or nothing."""
+    close = difflib.get_close_matches(name, choices, n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def _alert_type(value: Any) -> Any:
+    if isinstance(value, str) and value not in set(AlertType):
+        raise ValueError(f"{value!r} is not an alert type{did_you_mean(value, list(AlertType))}")
+    return value
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+AlertTypeName = Annotated[AlertType, BeforeValidator(_alert_type)]
+Texts = Annotated[list[str], BeforeValidator(_as_list)]
+PositiveSeconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+WebhookUrl = Annotated[str, StringConstraints(pattern=r"^https?://\S+$")]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="allow", strict=False)
+
+
+class ModelEntry(Section):
+    model_config = ConfigDict(extra="allow", protected_namespaces=())
+
+    model_name: Annotated[str, StringConstraints(min_length=1, max_length=255)]
+    litellm_params: "LitellmParams"
+    model_info: dict[str, Any] = {}
+
+
+class LitellmParams(Section):
+    model: Annotated[str, StringConstraints(min_length=1, max_length=255)]
+    api_base: str | None = None
+    api_key: str | None = None
+
+
+class AlertingArgs(Section):
+    daily_report_frequency: PositiveSeconds = 43200
+    report_check_interval: PositiveSeconds = 3600
+    budget_alert_ttl: PositiveSeconds = 86400
+    outage_alert_ttl: PositiveSeconds = 60
+    region_outage_alert_ttl: PositiveSeconds = 60
+    minor_outage_alert_threshold: Annotated[int, Field(gt=0)] = 5
+    major_outage_alert_threshold: Annotated[int, Field(gt=0)] = 10
+
+
+class GeneralSettings(Section):
+    master_key: Annotated[str, StringConstraints(min_length=1)] | None = None
+    dangerously_permit_weak_or_unset_master_key: bool = False
+    alerting: list[Literal["slack", "ms_teams", "webhook", "email", "pagerduty", "sentry"]] | None = None
+    alerting_threshold: PositiveSeconds = 300
+    alert_types: list[AlertTypeName] | None = None
+    alerting_args: AlertingArgs = AlertingArgs()
+    alert_to_webhook_url: dict[
+        AlertTypeName, Annotated[list[WebhookUrl], BeforeValidator(_as_list), Field(min_length=1)]
+    ] = {}
+    spend_report_frequency: Annotated[str, StringConstraints(pattern=r"^[1-9]\d{0,2}d$")] = "7d"
+
+
+class LitellmSettings(Section):
+    callbacks: Texts = []
+    custom_prometheus_metadata_labels: list[str] = []
+    custom_prometheus_tags: list[str] = []
+
+
+class Document(BaseModel):
+    """A whole config.yaml."""
+
+    model_config = ConfigDict(extra="allow", protected_namespaces=())
+
+    model_list: list[ModelEntry] = []
+    general_settings: GeneralSettings = GeneralSettings()
+    litellm_settings: LitellmSettings = LitellmSettings()
+    router_settings: dict[str, Any] = {}
+    environment_variables: dict[str, str | int | float | bool] = {}
+
+    def unknown_keys(self) -> list[str]:
+        """Sentences about keys nobody reads."""
+        general = self.general_settings
+        return [
+            *_unknown("", self.model_extra or {}, known.SECTIONS),
+            *_unknown("general_settings.", general.model_extra or {}, known.GENERAL),
+            *_unknown("general_settings.alerting_args.", general.alerting_args.model_extra or {}, known.ALERTING_ARGS),
+            *_unknown("litellm_settings.", self.litellm_settings.model_extra or {}, known.LITELLM),
+            *_unknown("router_settings.", self.router_settings, known.ROUTER),
+        ]
+
+
+def _unknown(prefix: str, given: Mapping[str, Any], names: frozenset[str]) -> list[str]:
+    return [
+        f"{prefix}{name} is not a setting and has no effect{did_you_mean(name, names)}"
+        for name in given
+        if name not in names
+    ]

@@ -1,0 +1,131 @@
+"""Reading a stream of server-sent events on its way through: relay bytes, learn usage and the first token. Pure.
+
+Only events that can carry news are parsed; the rest passes as bytes. An event is only ever passed on whole.
+"""
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+LONGEST_EVENT = 1024 * 1024
+DONE = b"[DONE]"
+
+_BOUNDARY = re.compile(rb"\r?\n\r?\n")
+_USAGE = re.compile(rb'"usage"\s*:\s*\{')
+_MODEL = re.compile(rb'"model"\s*:\s*"(?:[^"\\]|\\.)*"')
+_ERROR = re.compile(rb'"error"\s*:\s*[{"]')
+
+
+class EventTooLong(ValueError):
+    """An event without an end: the upstream does not speak this protocol."""
+
+
+@dataclass(slots=True)
+class StreamScanner:
+    """Feed it what the upstream sends; it gives back what the client shall see.
+
+    `model` replaces the upstream's name for itself. Without `wants_usage` the chunk that only carries usage is kept
+    back. `[DONE]` is always kept back: the caller sends it once the ledger entry is durable.
+    """
+
+    model: str
+    wants_usage: bool
+    usage: dict[str, Any] | None = None
+    error: dict[str, Any] | None = None
+    upstream_id: str = ""
+    events: int = 0
+    done: bool = False
+    first_token: bool = False
+    _rest: bytes = b""
+    _named: bytes = b""
+    _written: bytes = field(default=b"", init=False)
+
+    def feed(self, data: bytes) -> bytes:
+        """Raises EventTooLong."""
+        data = self._rest + data if self._rest else data
+        end = _last_boundary(data)
+        if len(data) - end > LONGEST_EVENT:
+            raise EventTooLong
+        self._rest = data[end:]
+        return self._pass(data[:end]) if end else b""
+
+    def finish(self) -> bytes:
+        """What is left when the upstream closed; it may have forgotten the last blank line."""
+        rest, self._rest = self._rest, b""
+        return self._pass(rest.rstrip() + b"\n\n") if rest.strip() else b""
+
+    def _pass(self, block: bytes) -> bytes:
+        if self.first_token and not self._carries_news(block):
+            self.events += block.count(b"data:")
+            return self._rename(block)
+        parts = _BOUNDARY.split(block)
+        return b"".join(self._event(event) for event in parts if event.strip())
+
+    @staticmethod
+    def _carries_news(block: bytes) -> bool:
+        return DONE in block or _USAGE.search(block) is not None or _ERROR.search(block) is not None
+
+    def _event(self, event: bytes) -> bytes:
+        text = _data(event)
+        if text is None:
+            return event + b"\n\n"
+        if text == DONE:
+            self.done = True
+            return b""
+        try:
+            chunk = orjson.loads(text)
+        except orjson.JSONDecodeError:
+            return event + b"\n\n"
+        if isinstance(chunk, dict) and not self._learn(chunk):
+            return b""
+        self.events += 1
+        return self._rename(event) + b"\n\n"
+
+    def _learn(self, chunk: dict[str, Any]) -> bool:
+        """False when the client shall not see this chunk."""
+        choices = chunk.get("choices")
+        if isinstance(chunk.get("error"), dict):
+            self.error = chunk["error"]
+        if not self.upstream_id and isinstance(chunk.get("id"), str):
+            self.upstream_id = chunk["id"]
+        if not self.first_token and _has_content(choices):
+            self.first_token = True
+        if isinstance(chunk.get("usage"), dict):
+            self.usage = chunk["usage"]
+            return bool(choices) or self.wants_usage
+        return True
+
+    def _rename(self, block: bytes) -> bytes:
+        if not self._named:
+            if not (found := _MODEL.search(block)):
+                return block
+            self._named = found.group()
+            self._written = b'"model":' + orjson.dumps(self.model)
+        return block.replace(self._named, self._written)
+
+
+def _last_boundary(data: bytes) -> int:
+    """Where the last whole event ends."""
+    end = data.rfind(b"\n\n")
+    crlf = data.rfind(b"\r\n\r\n")
+    return max(end + 2 if end >= 0 else 0, crlf + 4 if crlf >= 0 else 0)
+
+
+def _data(event: bytes) -> bytes | None:
+    lines = [line[5:].strip() for line in event.splitlines() if line.startswith(b"data:")]
+    return b"\n".join(lines) if lines else None
+
+
+def _has_content(choices: Any) -> bool:
+    if not isinstance(choices, list):
+        return False
+    for choice in choices:
+        delta = choice.get("delta") if isinstance(choice, dict) else None
+        if isinstance(delta, dict) and any(delta.get(name) for name in _CONTENT):
+            return True
+    return False
+
+
+_CONTENT = ("content", "tool_calls", "reasoning_content", "reasoning", "refusal", "audio", "function_call")

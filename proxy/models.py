@@ -1,0 +1,72 @@
+"""Deployments and the gateway's own settings, as rows."""
+
+import json
+from typing import Any
+
+from django.db import models
+from django.utils import timezone
+
+from alerts.encrypted import EncryptedTextField
+from teams.models import new_id
+
+
+class Source(models.TextChoices):
+    CONFIG = "config", "config.yaml"
+    ADMIN = "admin", "Admin"
+    API = "api", "API"
+
+
+class Deployment(models.Model):
+    """One upstream behind a model group: provider, model, address and credentials.
+
+    `litellm_params` are LiteLLM's, without secrets; `os.environ/NAME` is resolved when the routing table is built.
+    """
+
+    id = models.CharField("deployment id", primary_key=True, max_length=255, default=new_id)
+    model_name = models.CharField("model group", max_length=255, db_index=True)
+    litellm_params = models.JSONField(help_text='LiteLLM\'s litellm_params, such as {"model": "openai/gpt-4o"}.')
+    credentials = EncryptedTextField(
+        blank=True,
+        help_text="The provider's API key, or a JSON object of all secret parameters; os.environ/NAME is a variable.",
+    )
+    model_info = models.JSONField(default=dict, blank=True)
+    blocked = models.BooleanField(default=False, help_text="Takes no requests.")
+    source = models.CharField(max_length=16, choices=Source, default=Source.ADMIN, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["model_name", "id"]
+
+    def secret_params(self) -> dict[str, Any]:
+        """The parameters that are kept encrypted."""
+        if self.credentials.startswith("{"):
+            stored: dict[str, Any] = json.loads(self.credentials)
+            return stored
+        return {"api_key": self.credentials} if self.credentials else {}
+
+    def __str__(self) -> str:
+        return f"{self.model_name} ({self.litellm_params.get('model', self.id)})"
+
+
+class Section(models.TextChoices):
+    GENERAL = "general_settings", "general_settings"
+    LITELLM = "litellm_settings", "litellm_settings"
+    ROUTER = "router_settings", "router_settings"
+
+
+class ConfigField(models.Model):
+    """One key of config.yaml that is not a row of its own elsewhere. Never a secret."""
+
+    section = models.CharField(max_length=32, choices=Section)
+    name = models.CharField(max_length=128)
+    value = models.JSONField(null=True)
+    source = models.CharField(max_length=16, choices=Source, default=Source.ADMIN, editable=False)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["section", "name"]
+        constraints = [models.UniqueConstraint(fields=["section", "name"], name="one_row_per_config_field")]
+
+    def __str__(self) -> str:
+        return f"{self.section}.{self.name}"

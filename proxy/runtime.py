@@ -1,0 +1,139 @@
+"""What a web process holds in memory to serve requests, from its start to its stop.
+
+Snapshots are replaced whole by a thread that looks for new revisions; a request only ever reads attributes.
+"""
+
+import asyncio
+import logging
+import random
+import threading
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, connection
+from prometheus_client import REGISTRY
+
+import alerts.services
+from budgets.ledger import LedgerWriter
+from budgets.spool import Spool
+from proxy.metrics import CustomLabels, RequestMetrics
+from proxy.registry import RoutingTable, load_routing_table
+from proxy.upstream import Upstream
+from teams import revisions
+from teams.authentication import authenticate
+from teams.services import ADMIN_USER_ID
+from teams.snapshot import KeySnapshot, Principal, load_keys
+
+logger = logging.getLogger(__name__)
+
+POLL_SECONDS = 1.0
+# Prices are dated, so the table is built again now and then even when no row changed.
+REBUILD_SECONDS = 3600.0
+STALE_SECONDS = 10.0
+
+
+class Runtime:
+    """`start` before the first request, `stop` after the last. Belongs to one event loop."""
+
+    keys: KeySnapshot
+    table: RoutingTable
+    metrics: RequestMetrics
+
+    def __init__(self) -> None:
+        self.upstream = Upstream()
+        self.ledger = LedgerWriter(Spool(settings.LEDGER_SPOOL_DIR))
+        self.chance = random.Random()  # noqa: S311 - spreads load
+        self.draining = False
+        self.tasks: set[asyncio.Task[None]] = set()
+        self._master_key = settings.MASTER_KEY
+        self._seen: dict[str, int] = {}
+        self._built_at = 0.0
+        self._database_seen_at = 0.0
+        self._stopping = threading.Event()
+        self._refresher = threading.Thread(target=self._refresh_for_ever, name="snapshot-refresher", daemon=True)
+
+    async def start(self) -> None:
+        await asyncio.to_thread(self._first_load)
+        self.metrics = RequestMetrics(REGISTRY, _custom_labels(self.table))
+        self.ledger.start()
+        alerts.services.start_buffer()
+        self._refresher.start()
+
+    async def stop(self) -> None:
+        """Everything that was answered is on disk when this returns."""
+        self.draining = True
+        self._stopping.set()
+        revisions.changed.wake()
+        if self.tasks:
+            await asyncio.wait(self.tasks, timeout=30)
+        await self.upstream.close()
+        await self.ledger.stop()
+        await asyncio.to_thread(alerts.services.stop_buffer)
+
+    def authenticate(self, meta: Mapping[str, str]) -> Principal:
+        """Raises teams.errors.AuthenticationError."""
+        return authenticate(meta, keys=self.keys, master_key=self._master_key, now=datetime.now(UTC))
+
+    @property
+    def database_ok(self) -> bool:
+        """As the refresher saw it; no request asks."""
+        return not self.ledger.spooling and time.monotonic() - self._database_seen_at < STALE_SECONDS
+
+    def _first_load(self) -> None:
+        try:
+            self._refresh()
+        finally:
+            connection.close()
+
+    def _refresh_for_ever(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                revisions.changed.wait(POLL_SECONDS)
+                try:
+                    self._refresh()
+                except (DatabaseError, InterfaceError):
+                    logger.warning("Serving from the last snapshot: the database is away")
+                    connection.close()
+                except Exception:
+                    # A refresher that dies would leave revoked keys valid for ever.
+                    logger.exception("Could not refresh the snapshots")
+        finally:
+            connection.close()
+
+    def _refresh(self) -> None:
+        numbers = revisions.current()
+        self._database_seen_at = time.monotonic()
+        if self._is_new(revisions.KEYS, numbers):
+            self.keys = load_keys(admin_id=ADMIN_USER_ID)
+        if self._is_new(revisions.DEPLOYMENTS, numbers) or time.monotonic() - self._built_at > REBUILD_SECONDS:
+            self.table = load_routing_table(now=datetime.now(UTC))
+            self._built_at = time.monotonic()
+        self._seen = {name: numbers.get(name, 0) for name in (revisions.KEYS, revisions.DEPLOYMENTS)}
+
+    def _is_new(self, name: str, numbers: Mapping[str, int]) -> bool:
+        return self._seen.get(name, -1) != numbers.get(name, 0)
+
+
+def _custom_labels(table: RoutingTable) -> CustomLabels:
+    litellm = table.settings["litellm_settings"]
+    return CustomLabels(
+        metadata=litellm.get("custom_prometheus_metadata_labels") or (),
+        tags=litellm.get("custom_prometheus_tags") or (),
+    )
+
+
+_running: Runtime | None = None
+
+
+def set_running(runtime: Runtime | None) -> None:
+    global _running  # noqa: PLW0603
+    _running = runtime
+
+
+def running() -> Runtime:
+    """The process's runtime. Raises RuntimeError outside a web process."""
+    if _running is None:
+        raise RuntimeError("no gateway runs in this process")
+    return _running

@@ -1,0 +1,3 @@
+"""The version that answers name themselves with."""
+
+VERSION = "0.1.0"
