@@ -1,0 +1,53 @@
+"""The ASGI application: completions on the lean path, everything else through Django's full stack."""
+
+import gc
+import os
+from typing import Any
+
+import django
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway_project.settings")
+django.setup()
+
+from gateway_project import metrics, urls  # noqa: E402 - needs the apps
+from proxy import runtime  # noqa: E402
+from proxy.asgi import LeanHandler  # noqa: E402
+
+_full = get_asgi_application()
+_lean = LeanHandler(urls.lean)
+
+
+async def application(scope: Any, receive: Any, send: Any) -> None:
+    if scope["type"] == "lifespan":
+        await _lifespan(receive, send)
+    elif scope["type"] == "http" and _lean.serves(scope["path"]):
+        await _lean(scope, receive, send)
+    else:
+        await _full(scope, receive, send)
+
+
+async def _lifespan(receive: Any, send: Any) -> None:
+    await receive()
+    gateway = runtime.Runtime()
+    try:
+        await gateway.start()
+        metrics.start_store()
+    except Exception as error:
+        await send({"type": "lifespan.startup.failed", "message": f"{type(error).__name__}: {error}"})
+        raise
+    runtime.set_running(gateway)
+    _quiet_collector()
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    await gateway.stop()
+    metrics.stop_store()
+    runtime.set_running(None)
+    await send({"type": "lifespan.shutdown.complete"})
+
+
+def _quiet_collector() -> None:
+    """What exists now lives for ever; walking it again and again would only cost time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)

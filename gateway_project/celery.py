@@ -1,0 +1,19 @@
+"""The Celery app, and the table of what runs by itself.
+
+A task is a wake-up call and never the record: what is due is a row, and each task finds it there.
+"""
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway_project.settings")
+
+app = Celery("tollkeeper")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+app.conf.beat_schedule = {
+    "flush alerts": {"task": "alerts.tasks.flush_alerts", "schedule": 5.0},
+    "resolve quiet incidents": {"task": "alerts.tasks.resolve_quiet_incidents", "schedule": 30.0},
+}

@@ -1,0 +1,90 @@
+"""The command `tollkeeper`: up, check, key. Everything else is `manage.py`."""
+
+import argparse
+import os
+import socket
+import sys
+from pathlib import Path
+
+from gateway_project import launch
+from proxy.config.reader import ConfigError, read
+from proxy.config.schema import Document
+
+DEFAULT_PORT = 4000
+
+
+def main(arguments: list[str] | None = None) -> None:
+    options = _parser().parse_args(arguments)
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway_project.settings")
+    try:
+        sys.exit(options.run(options))
+    except (ConfigError, launch.LaunchError) as error:
+        sys.exit(f"tollkeeper: {error}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="tollkeeper", description="An LLM gateway and its control plane.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    up = commands.add_parser("up", help="start the gateway")
+    up.add_argument("-c", "--config", type=Path, help="a LiteLLM config.yaml; without one and without rows: the demo")
+    up.add_argument("--host", default="127.0.0.1")
+    up.add_argument("--port", type=int, default=DEFAULT_PORT)
+    up.add_argument("--num_workers", "--num-workers", type=int, default=1, metavar="N")
+    up.add_argument(
+        "--permit-weak-master-key", action="store_true", help="start on a public address even with a key like sk-1234"
+    )
+    up.set_defaults(run=_up)
+
+    check = commands.add_parser("check", help="validate a config.yaml and print what it would change, without writing")
+    check.add_argument("-c", "--config", type=Path, required=True)
+    check.set_defaults(run=_check)
+
+    key = commands.add_parser("key", help="make a virtual key and print it, this once")
+    key.add_argument("--alias")
+    key.add_argument("--models", nargs="*", default=[], help="model groups it may call; none: all")
+    key.set_defaults(run=_key)
+    return parser
+
+
+def _up(options: argparse.Namespace) -> int:
+    document = read(options.config) if options.config else Document()
+    prepared = launch.prepare_environment(
+        document=document,
+        host=options.host,
+        workers=options.num_workers,
+        permit_weak=options.permit_weak_master_key,
+    )
+    listening = _listen(options.host, options.port)
+    # Django reads its settings from the environment that was just prepared.
+    from gateway_project.up import start  # noqa: PLC0415
+
+    return start(prepared, options, document if options.config else None, listening)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Taken first, so that a port in use is told before anything is made or migrated."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError as error:
+        raise launch.LaunchError(f"Cannot listen on {host}:{port}: {error.strerror}. Choose another --port.") from None
+    listening.set_inheritable(True)
+    return listening
+
+
+def _check(options: argparse.Namespace) -> int:
+    document = read(options.config)
+    launch.prepare_environment(document=document, host="127.0.0.1", workers=1, permit_weak=True)
+    from gateway_project.up import check  # noqa: PLC0415 - as in _up
+
+    return check(document)
+
+
+def _key(options: argparse.Namespace) -> int:
+    launch.prepare_environment(document=Document(), host="127.0.0.1", workers=1, permit_weak=True)
+    from gateway_project.up import make_key  # noqa: PLC0415 - as in _up
+
+    return make_key(alias=options.alias, models=options.models)

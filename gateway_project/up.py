@@ -1,0 +1,141 @@
+"""What the commands do once Django's settings can be read."""
+
+import argparse
+import logging
+import socket
+import sys
+
+import django
+
+django.setup()
+
+
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connection
+from django.db.utils import IntegrityError
+
+import teams.services
+from gateway_project import server
+from gateway_project.background import Background
+from gateway_project.demo import FAILING_MODEL, ID_PREFIX, DemoProvider
+from gateway_project.demo import document as demo_document
+from gateway_project.launch import Launch
+from proxy.config import environment, importer
+from proxy.config.schema import Document
+from proxy.models import Deployment
+from proxy.providers import PROVIDERS, split_model
+from teams.models import VirtualKey
+
+logger = logging.getLogger(__name__)
+
+
+def start(prepared: Launch, options: argparse.Namespace, document: Document | None, listening: socket.socket) -> int:
+    """Prepare the database, start what belongs to this process and serve until a signal comes."""
+    demo = DemoProvider() if document is None and _wants_demo() else None
+    if demo:
+        demo.start()
+        document = demo_document()
+    warnings = [*prepared.warnings, *_apply(prepared, document)]
+    background = Background()
+    background.start()
+
+    def ready() -> None:
+        _print_banner(prepared, options, warnings, demo=demo is not None)
+
+    config = server.config(host=options.host, port=options.port, workers=options.num_workers)
+    try:
+        if options.num_workers > 1:
+            connection.close()
+            server.run_many(config, listening=listening, ready=ready)
+            return 0
+        return 0 if server.run_one(config, listening=listening, ready=ready) else 1
+    finally:
+        background.stop()
+        if demo:
+            demo.stop()
+
+
+def check(document: Document) -> int:
+    """Print what `up` would change. Writes nothing but, at the very first run, the empty database."""
+    call_command("migrate", verbosity=0)
+    for warning in _doubts(document):
+        print(f"warning: {warning}")
+    diff = importer.preview(document)
+    print("\n".join(diff.lines()) or "Nothing would change.")
+    return 0
+
+
+def make_key(*, alias: str | None, models: list[str]) -> int:
+    call_command("migrate", verbosity=0)
+    try:
+        print(teams.services.issue_key(VirtualKey(alias=alias, allowed_models=models)))
+    except IntegrityError:
+        print(f"tollkeeper: a key with alias {alias!r} exists already", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _wants_demo() -> bool:
+    """Without a file and without a deployment of one's own there would be nothing to call."""
+    call_command("migrate", verbosity=0)
+    return not Deployment.objects.exclude(id__startswith=ID_PREFIX).exists()
+
+
+def _apply(prepared: Launch, document: Document | None) -> list[str]:
+    call_command("migrate", verbosity=0)
+    teams.services.ensure_admin(username="admin", password=prepared.secrets.admin_password)
+    if document is None:
+        return []
+    diff = importer.apply(document)
+    for line in diff.lines():
+        logger.info("Configuration applied", extra={"change": line})
+    return _doubts(document)
+
+
+def _doubts(document: Document) -> list[str]:
+    """What is probably not meant, in sentences."""
+    doubts = document.unknown_keys()
+    for entry in document.model_list:
+        params = entry.litellm_params
+        provider, _ = split_model(params.model, custom_provider=(params.model_extra or {}).get("custom_llm_provider"))
+        if provider not in PROVIDERS:
+            doubts.append(f"model {entry.model_name}: provider {provider!r} is not offered, so it takes no requests")
+        doubts += [
+            f"model {entry.model_name}: the variable {name} is not set"
+            for name in sorted(environment.missing(params.model_dump()))
+        ]
+    alerting = document.general_settings.alerting or []
+    doubts += [f"alerting: {name!r} is not offered, nothing goes there" for name in alerting if name != "slack"]
+    has_url = importer.default_webhook_url() or document.general_settings.alert_to_webhook_url
+    if "slack" in alerting and not has_url:
+        doubts.append("alerting: slack is on, but SLACK_WEBHOOK_URL is not set, so alerts go nowhere")
+    return doubts
+
+
+def _print_banner(prepared: Launch, options: argparse.Namespace, warnings: list[str], *, demo: bool) -> None:
+    host = options.host if options.host not in ("0.0.0.0", "::") else "127.0.0.1"  # noqa: S104
+    url = f"http://{f'[{host}]' if ':' in host else host}:{options.port}"
+    lines = [f"Tollkeeper is up: {url}   admin: {url}/admin/   metrics: {url}/metrics"]
+    lines.append(f"Data folder: {prepared.data}")
+    if prepared.first_run:
+        lines += [
+            f"Admin login, shown once: admin / {prepared.secrets.admin_password}",
+            f"Master key, shown once:  {settings.MASTER_KEY}",
+            f"Both are kept in {prepared.data / 'secrets.json'}; change the password after the first login.",
+        ]
+    if demo:
+        lines += [
+            "No configuration was given: this is the demo, with a provider on this machine. Try:",
+            f"  curl {url}/v1/chat/completions -H 'Authorization: Bearer {_shown_key(prepared)}' \\",
+            "    -H 'Content-Type: application/json' \\",
+            """    -d '{"model":"gpt-4o","messages":[{"role":"user","content":"Hi"}]}'""",
+            f'The model "{FAILING_MODEL}" fails on purpose: ask it, and the alert is printed here.',
+            "Your own models: make up CONFIG=config.yaml",
+        ]
+    lines += [f"warning: {warning}" for warning in warnings]
+    print("\n" + "\n".join(lines) + "\n", flush=True)
+
+
+def _shown_key(prepared: Launch) -> str:
+    return settings.MASTER_KEY if prepared.first_run else "$LITELLM_MASTER_KEY"
