@@ -1,0 +1,1 @@
+"""Stand-ins for the servers Tollkeeper talks to: real HTTP on loopback, never a patched client."""
