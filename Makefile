@@ -16,7 +16,7 @@ up: $(VENV)/.installed ## Start everything in one process on http://127.0.0.1:40
 	@$(BIN)/tollkeeper up --host $(HOST) --port $(PORT) $(if $(CONFIG),--config $(CONFIG))
 
 test: $(VENV)/.installed-test ## Format, lint, types, contracts, checks and the whole test suite
-	@PATH="$(CURDIR)/$(BIN):$$PATH" tests/run
+	@$(BIN)/python tests/run
 
 lint: $(VENV)/.installed-test ## Ruff and the import contracts
 	$(BIN)/ruff format --check .

@@ -108,6 +108,7 @@ def _failed(delivery: Delivery, channel: AlertChannel, error: TransportError) ->
         last_status=error.status,
         last_error=str(error),
     )
+    wake_channels([channel.pk], delay_seconds=(retry.at - now).total_seconds())
 
 
 def _finish(delivery: Delivery, state: DeliveryState, **columns: object) -> None:

@@ -8,6 +8,7 @@ from django import forms
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import models
+from django.utils.text import capfirst
 from unfold.widgets import UnfoldAdminPasswordWidget
 
 PREFIX = "v1:"
@@ -37,7 +38,7 @@ class EncryptedTextField(models.TextField):  # type: ignore[type-arg]
             ) from None
 
     def formfield(self, **kwargs: Any) -> Any:
-        return SecretFormField(required=not self.blank, label=self.verbose_name, help_text=self.help_text)
+        return SecretFormField(required=not self.blank, label=capfirst(self.verbose_name), help_text=self.help_text)
 
 
 class SecretFormField(forms.CharField):
@@ -50,7 +51,7 @@ class SecretFormField(forms.CharField):
         stored = form.initial.pop(field_name, None)
         if stored:
             self.required = False
-            self.help_text = f"Set; ends in …{stored[-4:]}. Leave empty to keep it."
+            self.help_text = f"{self.help_text} It is set; leave this empty to keep it.".strip()
         return super().get_bound_field(form, field_name)
 
 

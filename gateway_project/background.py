@@ -22,7 +22,7 @@ class Background:
         app.set_default()
         self._worker = _worker(app)
         self._worker_thread = threading.Thread(target=self._worker.start, name="celery-worker", daemon=True)
-        self._beat: Any = EmbeddedService(app, thread=True)
+        self._beat: Any = EmbeddedService(app, thread=True, scheduler_cls=app.conf.beat_scheduler)
 
     def start(self) -> None:
         self._worker_thread.start()

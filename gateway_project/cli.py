@@ -1,4 +1,4 @@
-"""The command `tollkeeper`: up, check, key. Everything else is `manage.py`."""
+"""The command `tollkeeper`: up, check, key, and `manage` for Django's own."""
 
 import argparse
 import os
@@ -44,6 +44,10 @@ def _parser() -> argparse.ArgumentParser:
     key.add_argument("--alias")
     key.add_argument("--models", nargs="*", default=[], help="model groups it may call; none: all")
     key.set_defaults(run=_key)
+
+    manage = commands.add_parser("manage", help="Django's own commands on this installation", add_help=False)
+    manage.add_argument("rest", nargs=argparse.REMAINDER)
+    manage.set_defaults(run=_manage)
     return parser
 
 
@@ -56,6 +60,8 @@ def _up(options: argparse.Namespace) -> int:
         permit_weak=options.permit_weak_master_key,
     )
     listening = _listen(options.host, options.port)
+    # Port 0 asks the system for a free one.
+    options.port = listening.getsockname()[1]
     # Django reads its settings from the environment that was just prepared.
     from gateway_project.up import start  # noqa: PLC0415
 
@@ -88,3 +94,10 @@ def _key(options: argparse.Namespace) -> int:
     from gateway_project.up import make_key  # noqa: PLC0415 - as in _up
 
     return make_key(alias=options.alias, models=options.models)
+
+
+def _manage(options: argparse.Namespace) -> int:
+    from django.core.management import execute_from_command_line  # noqa: PLC0415 - as in _up
+
+    execute_from_command_line(["tollkeeper manage", *options.rest])
+    return 0

@@ -3,9 +3,12 @@
 import asyncio
 import signal
 import socket
+import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
+import httpx
 import uvicorn
 import uvloop
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -69,8 +72,21 @@ def run_one(server_config: uvicorn.Config, *, listening: socket.socket, ready: C
 
 def run_many(server_config: uvicorn.Config, *, listening: socket.socket, ready: Callable[[], None]) -> None:
     """A process each worker; one that dies is replaced."""
-    ready()
+    threading.Thread(target=_call_when_alive, args=(listening.getsockname(), ready), daemon=True).start()
     Multiprocess(server_config, sockets=[listening]).run()
+
+
+def _call_when_alive(address: tuple[str, int], ready: Callable[[], None]) -> None:
+    """The workers start in processes of their own, so only an answer tells that one is there."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address[0], address[0])  # noqa: S104
+    url = f"http://{f'[{host}]' if ':' in host else host}:{address[1]}/health/liveliness"
+    with httpx.Client(trust_env=False) as client:
+        while True:
+            try:
+                if client.get(url).is_success:
+                    return ready()
+            except httpx.TransportError:
+                time.sleep(0.05)
 
 
 def _stopping(number: int, frame: object) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+from django.templatetags.static import static
 
 from gateway_project import local
 from gateway_project.logs import logging_config
@@ -104,6 +105,7 @@ TEMPLATES = [
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
+FORMAT_MODULE_PATH = ["gateway_project.formats"]
 STATIC_URL = "static/"
 STATIC_ROOT = DATA_DIR / "static"
 # Found in the packages themselves, so that neither start nor upgrade needs a collectstatic.
@@ -205,4 +207,7 @@ UNFOLD = {
     "SITE_HEADER": "Tollkeeper",
     "SITE_SYMBOL": "toll",
     "SHOW_HISTORY": True,
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("tollkeeper/favicon.svg")},  # noqa: ARG005
+    ],
 }

@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from unfold.admin import ModelAdmin
+from unfold.decorators import display
 
 from alerts.encrypted import keep_stored_secrets
 from proxy.models import ConfigField, Deployment
@@ -23,9 +24,13 @@ class DeploymentForm(forms.ModelForm):  # type: ignore[type-arg]
 @admin.register(Deployment)
 class DeploymentPage(ModelAdmin):
     form = DeploymentForm
-    list_display = ("model_name", "upstream_model", "id", "blocked", "source", "updated_at")
+    list_display = ("model_name", "upstream_model", "id", "state", "source", "updated_at")
     list_filter = ("blocked", "source")
     search_fields = ("id", "model_name")
+
+    @display(ordering="blocked", label={"In service": "success", "Blocked": "danger"})  # type: ignore[untyped-decorator]
+    def state(self, deployment: Deployment) -> str:
+        return "Blocked" if deployment.blocked else "In service"
 
     @admin.display(description="upstream model")
     def upstream_model(self, deployment: Deployment) -> str:

@@ -7,7 +7,9 @@ from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group
 from django.forms import ModelForm
 from django.http import HttpRequest
+from django.utils import timezone
 from unfold.admin import ModelAdmin, TabularInline
+from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from teams.models import Membership, Team, User, VirtualKey
@@ -46,11 +48,15 @@ class MembershipInline(TabularInline):
 
 @admin.register(Team)
 class TeamPage(ModelAdmin):
-    list_display = ("__str__", "id", "blocked", "tpm_limit", "rpm_limit", "created_at")
+    list_display = ("__str__", "id", "state", "tpm_limit", "rpm_limit", "created_at")
     list_filter = ("blocked",)
     search_fields = ("id", "alias")
     readonly_fields = ("created_at", "updated_at")
     inlines = (MembershipInline,)
+
+    @display(ordering="blocked", label={"Active": "success", "Blocked": "danger"})  # type: ignore[untyped-decorator]
+    def state(self, team: Team) -> str:
+        return "Blocked" if team.blocked else "Active"
 
     def get_readonly_fields(self, request: HttpRequest, obj: Team | None = None) -> tuple[str, ...]:
         # Keys and ledger entries refer to the id.
@@ -61,12 +67,18 @@ class TeamPage(ModelAdmin):
 class VirtualKeyPage(ModelAdmin):
     """The key is shown once, right after it is made; afterwards only its masked name exists."""
 
-    list_display = ("__str__", "name", "user", "team", "blocked", "expires_at", "created_at")
+    list_display = ("__str__", "name", "user", "team", "state", "expires_at", "created_at")
     list_filter = ("blocked",)
     list_select_related = ("user", "team")
     search_fields = ("alias", "name", "token_hash", "user__username", "team__alias")
     autocomplete_fields = ("user", "team")
     readonly_fields = ("name", "token_hash", "created_at", "updated_at")
+
+    @display(ordering="blocked", label={"Active": "success", "Blocked": "danger", "Expired": "warning"})  # type: ignore[untyped-decorator]
+    def state(self, key: VirtualKey) -> str:
+        if key.blocked:
+            return "Blocked"
+        return "Expired" if key.expires_at and key.expires_at <= timezone.now() else "Active"
 
     def save_model(self, request: HttpRequest, obj: VirtualKey, form: "ModelForm[Any]", change: bool) -> None:
         if change:

@@ -13,7 +13,7 @@ from proxy.config import known
 def did_you_mean(name: str, choices: Collection[str]) -> str:
     """` (did you mean 'x'?)`, or nothing."""
     close = difflib.get_close_matches(name, choices, n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
+    return f" (did you mean {str(close[0])!r}?)" if close else ""
 
 
 def _alert_type(value: Any) -> Any:

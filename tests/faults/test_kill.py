@@ -1,0 +1,123 @@
+"""kill -9 of the gateway under load: whoever got an answer has an entry in the ledger, with the right amount."""
+
+import threading
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.conftest import started
+from tests.fakes.upstream import FakeUpstream
+from tests.gateway import Gateway, Store, chat, model
+from tests.services import postgres
+
+CLIENTS = 16
+CYCLES = 4
+ANSWERS_BEFORE_THE_KILL = 60
+
+
+class Load:
+    """Clients that ask until they are told to stop, and remember what was answered in full."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self.answered: list[str] = []
+        self._gateway = gateway
+        self._stopping = threading.Event()
+        self._threads = [threading.Thread(target=self._ask, args=(number,), daemon=True) for number in range(CLIENTS)]
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        for thread in self._threads:
+            thread.join(20)
+
+    def wait_for(self, answers: int) -> None:
+        deadline = time.monotonic() + 20
+        while len(self.answered) < answers:
+            assert time.monotonic() < deadline, f"only {len(self.answered)} answers"
+            time.sleep(0.005)
+
+    def _ask(self, number: int) -> None:
+        count = 0
+        with self._gateway.client() as client:
+            while not self._stopping.is_set():
+                count += 1
+                call_id = f"{self._gateway.url}-{number}-{count}"
+                stream = count % 2 == 0
+                try:
+                    response = client.post(
+                        "/v1/chat/completions", json=chat(stream=stream), headers={"x-litellm-call-id": call_id}
+                    )
+                except httpx.TransportError:
+                    return
+                if response.status_code == 200 and (not stream or response.text.endswith("data: [DONE]\n\n")):
+                    self.answered.append(call_id)
+
+
+def test_kill_loses_no_answered_requests_entry(tmp_path: Path, store: Store, upstream: FakeUpstream) -> None:
+    gateway = Gateway(tmp_path / "data", {"model_list": [model("gpt-4o", upstream.url)]}, store=store)
+    answered: list[str] = []
+    for cycle in range(CYCLES):
+        gateway.start()
+        load = Load(gateway)
+        load.start()
+        load.wait_for(ANSWERS_BEFORE_THE_KILL + 7 * cycle)
+        gateway.kill()
+        load.stop()
+        answered += load.answered
+
+    rows = gateway.rows("SELECT call_id, amount_nano, prompt_tokens, completion_tokens FROM budgets_ledgerentry")
+    assert len({row[0] for row in rows}) == len(rows), "an entry was stored twice"
+    missing = set(answered) - {row[0] for row in rows}
+    assert not missing, f"{len(missing)} of {len(answered)} answered requests have no entry"
+    billed = {(bill.prompt_tokens, bill.completion_tokens) for bill in upstream.billed}
+    assert {(prompt, completion) for _, _, prompt, completion in rows} <= billed
+    assert all(amount > 0 for _, amount, _, _ in rows)
+    assert len(rows) <= len(upstream.billed)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_database_away_is_bridged_by_the_spool(
+    tmp_path: Path, request: pytest.FixtureRequest, upstream: FakeUpstream, stream: bool
+) -> None:
+    for database in started(postgres(durable=True), request):
+        with Gateway(
+            tmp_path / "data", {"model_list": [model("gpt-4o", upstream.url)]}, store=Store(database.url)
+        ) as gateway:
+            with gateway.client() as client:
+                assert client.post("/v1/chat/completions", json=chat(stream=stream)).status_code == 200
+                database.kill()
+                for _ in range(10):
+                    assert client.post("/v1/chat/completions", json=chat(stream=stream)).status_code == 200
+                ready = client.get("/health/readiness")
+                assert (ready.status_code, ready.json()["ledger"]) == (200, "spool")
+                assert client.get("/health/liveliness").status_code == 200
+
+                database.restart()
+                gateway.wait_for_rows("SELECT 1 FROM budgets_ledgerentry", 11, timeout=20)
+                upstream.wait_until(lambda: client.get("/health/readiness").json()["status"] == "healthy", timeout=20)
+            rows = gateway.rows(
+                "SELECT count(*), count(DISTINCT call_id), sum(amount_nano) > 0 FROM budgets_ledgerentry"
+            )
+            assert rows == [(11, 11, True)]
+
+
+def test_kill_while_the_spool_is_full_loses_nothing(
+    tmp_path: Path, request: pytest.FixtureRequest, upstream: FakeUpstream
+) -> None:
+    for database in started(postgres(durable=True), request):
+        gateway = Gateway(tmp_path / "data", {"model_list": [model("gpt-4o", upstream.url)]}, store=Store(database.url))
+        with gateway:
+            database.kill()
+            with gateway.client() as client:
+                for _ in range(10):
+                    assert client.post("/v1/chat/completions", json=chat()).status_code == 200
+            gateway.kill()
+        database.restart()
+        with gateway:
+            gateway.wait_for_rows("SELECT 1 FROM budgets_ledgerentry", 10, timeout=20)
+        assert gateway.rows("SELECT count(*) FROM budgets_ledgerentry") == [(10,)]

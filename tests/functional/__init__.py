@@ -1,0 +1,1 @@
+"""What crosses the apps, named for its use: from a request to the bytes that leave."""
