@@ -37,9 +37,9 @@ def deliver_to_channel(*, channel_id: int) -> int:
     """Send what is due on one channel, oldest first; returns how many were tried."""
     tried = 0
     for _ in range(BATCH):
-        channel = AlertChannel.objects.get(pk=channel_id)
+        channel = AlertChannel.objects.filter(pk=channel_id, enabled=True).first()
         now = timezone.now()
-        if channel.not_before and channel.not_before > now:
+        if channel is None or (channel.not_before and channel.not_before > now):
             break
         if (delivery := _claim(channel_id, now=now)) is None:
             break
@@ -66,7 +66,8 @@ def _due(*, now: datetime) -> QuerySet[Delivery]:
 
 
 def _open_channel(now: datetime) -> Q:
-    return Q(channel__not_before__isnull=True) | Q(channel__not_before__lte=now)
+    quiet_is_over = Q(channel__not_before__isnull=True) | Q(channel__not_before__lte=now)
+    return quiet_is_over & Q(channel__enabled=True)
 
 
 def _claim(channel_id: int, *, now: datetime) -> Delivery | None:

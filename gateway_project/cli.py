@@ -18,6 +18,8 @@ def main(arguments: list[str] | None = None) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway_project.settings")
     try:
         sys.exit(options.run(options))
+    except KeyboardInterrupt:
+        sys.exit(130)
     except (ConfigError, launch.LaunchError) as error:
         sys.exit(f"tollkeeper: {error}")
 

@@ -13,14 +13,14 @@ django.setup()
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
-from django.db.utils import IntegrityError
+from django.db.utils import IntegrityError, OperationalError
 
 import teams.services
 from gateway_project import server
 from gateway_project.background import Background
 from gateway_project.demo import FAILING_MODEL, ID_PREFIX, DemoProvider
 from gateway_project.demo import document as demo_document
-from gateway_project.launch import Launch
+from gateway_project.launch import Launch, LaunchError
 from proxy.config import environment, importer
 from proxy.config.schema import Document
 from proxy.models import Deployment
@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 
 def start(prepared: Launch, options: argparse.Namespace, document: Document | None, listening: socket.socket) -> int:
     """Prepare the database, start what belongs to this process and serve until a signal comes."""
+    _migrate()
     demo = DemoProvider() if document is None and _wants_demo() else None
     if demo:
         demo.start()
@@ -58,7 +59,7 @@ def start(prepared: Launch, options: argparse.Namespace, document: Document | No
 
 def check(document: Document) -> int:
     """Print what `up` would change. Writes nothing but, at the very first run, the empty database."""
-    call_command("migrate", verbosity=0)
+    _migrate()
     for warning in _doubts(document):
         print(f"warning: {warning}")
     diff = importer.preview(document)
@@ -67,7 +68,7 @@ def check(document: Document) -> int:
 
 
 def make_key(*, alias: str | None, models: list[str]) -> int:
-    call_command("migrate", verbosity=0)
+    _migrate()
     try:
         print(teams.services.issue_key(VirtualKey(alias=alias, allowed_models=models)))
     except IntegrityError:
@@ -76,14 +77,20 @@ def make_key(*, alias: str | None, models: list[str]) -> int:
     return 0
 
 
+def _migrate() -> None:
+    """Raises LaunchError while there is no database."""
+    try:
+        call_command("migrate", verbosity=0)
+    except OperationalError as error:
+        raise LaunchError(f"The database cannot be used: {error}") from None
+
+
 def _wants_demo() -> bool:
     """Without a file and without a deployment of one's own there would be nothing to call."""
-    call_command("migrate", verbosity=0)
     return not Deployment.objects.exclude(id__startswith=ID_PREFIX).exists()
 
 
 def _apply(prepared: Launch, document: Document | None) -> list[str]:
-    call_command("migrate", verbosity=0)
     teams.services.ensure_admin(username="admin", password=prepared.secrets.admin_password)
     if document is None:
         return []

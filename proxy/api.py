@@ -25,7 +25,10 @@ class AsyncAPIView(APIView):
 
     async def dispatch(self, request: LeanRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:  # type: ignore[override]
         try:
-            handler = getattr(self, str(request.method).lower(), None)
+            method = str(request.method).lower()
+            if method == "options":
+                return HttpResponse(status=204, headers={"Allow": ", ".join(self.allowed_methods)})
+            handler = getattr(self, method, None) if method in self.http_method_names else None
             if handler is None:
                 return json_response({"detail": "Method Not Allowed"}, status=405)
             if not self.public:

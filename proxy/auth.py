@@ -11,7 +11,8 @@ def ensure_model_allowed(principal: Principal, model_group: str) -> None:
         f"The requested model '{model_group[:200]}' is not available for this API key, or the model name is invalid. "
         "Check the models available to you and try again."
     )
-    if ALL_TEAM_MODELS not in principal.key_models and not covers(principal.key_models, model_group):
+    as_the_team = principal.team_id is not None and ALL_TEAM_MODELS in principal.key_models
+    if not as_the_team and not covers(principal.key_models, model_group):
         raise KeyModelAccessDenied(sentence)
     if principal.team_models and not covers(principal.team_models, model_group):
         raise TeamModelAccessDenied(sentence)

@@ -74,9 +74,7 @@ class RequestMetrics:
     def __init__(self, registry: CollectorRegistry, custom: CustomLabels) -> None:
         self.custom = custom
         outcome, served = (*_OUTCOME, *custom.names), (*_SERVED, *custom.names)
-        for labels in (outcome, served):
-            if clashes := {name for name in labels if labels.count(name) > 1}:
-                raise ValueError(f"custom Prometheus labels clash with built-in ones: {', '.join(sorted(clashes))}")
+        ensure_no_clash(custom)
         self._total = Counter(
             "litellm_proxy_total_requests_metric",
             "Requests clients made to the proxy",
@@ -146,6 +144,23 @@ class RequestMetrics:
     def _pick(self, names: Sequence[str], labels: Labels) -> tuple[str, ...]:
         custom = labels.custom or tuple("false" if name.startswith("tag_") else NONE for name in self.custom.names)
         return (*(getattr(labels, name) for name in names), *custom)
+
+
+def ensure_no_clash(custom: CustomLabels) -> None:
+    """Raises ValueError when a custom label would carry the name of another label."""
+    names = [
+        *_OUTCOME,
+        *_SERVED,
+        "status_code",
+        "exception_status",
+        "exception_class",
+        "model_group",
+        "service_tier",
+        "le",
+    ]
+    clashes = {name for name in custom.names if name in names or custom.names.count(name) > 1}
+    if clashes:
+        raise ValueError(f"custom Prometheus labels clash with other labels: {', '.join(sorted(clashes))}")
 
 
 def label_name(text: str) -> str:

@@ -1,5 +1,6 @@
 """The only HTTP client that speaks to upstreams: one per process, made in the event loop that uses it."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -41,11 +42,10 @@ class Upstream:
         """Post and read the whole answer. Raises UpstreamError."""
         started = time.monotonic()
         with _mapped(deployment, limit=deployment.timeout, started=started):
-            response = await self._post(deployment, body, timeout=deployment.timeout)
-            try:
-                raw = await _read(response, most=MOST_ANSWER_BYTES)
-            finally:
-                await response.aclose()
+            # The time-out of each read alone would let an upstream trickle for ever.
+            async with asyncio.timeout(deployment.timeout):
+                response = await self._post(deployment, body, timeout=deployment.timeout)
+                raw = await _read_and_close(response, most=MOST_ANSWER_BYTES)
         return Answer(body=_parse(raw, deployment), headers=response.headers)
 
     async def stream(self, deployment: Deployment, body: Mapping[str, Any]) -> "UpstreamStream":
@@ -53,6 +53,12 @@ class Upstream:
         started = time.monotonic()
         with _mapped(deployment, limit=deployment.stream_timeout, started=started):
             response = await self._post(deployment, body, timeout=deployment.stream_timeout)
+            if response.headers.get("content-type", "").startswith("application/json"):
+                _parse(await _read_and_close(response, most=_MOST_ERROR_BYTES), deployment)
+                raise UpstreamFailure("the upstream did not stream", provider=deployment.provider.name)
+            if response.headers.get("content-encoding", "identity") != "identity":
+                await response.aclose()
+                raise UpstreamFailure("the stream is compressed", provider=deployment.provider.name)
         return UpstreamStream(response, deployment)
 
     async def _post(self, deployment: Deployment, body: Mapping[str, Any], *, timeout: float) -> httpx.Response:
@@ -67,10 +73,7 @@ class Upstream:
             )
         )
         if response.status_code != 200:
-            try:
-                told = await _read(response, most=_MOST_ERROR_BYTES)
-            finally:
-                await response.aclose()
+            told = await _read_and_close(response, most=_MOST_ERROR_BYTES)
             raise from_upstream(
                 response.status_code,
                 told,
@@ -114,14 +117,14 @@ class _mapped:  # noqa: N801 - reads as the statement it is
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if error is None or isinstance(error, UpstreamError):
             return
-        if isinstance(error, (httpx.TransportError, aiohttp.ClientError, TimeoutError, OSError)):
+        if isinstance(error, (httpx.RequestError, aiohttp.ClientError, TimeoutError, OSError)):
             raise self._translate(error) from error
 
     def _translate(self, error: Exception) -> UpstreamError:
         provider = self._deployment.provider.name
         # The transport calls a refused connection a time-out; the cause knows better.
         cause = error.__cause__ or error
-        if isinstance(cause, (TimeoutError, httpx.TimeoutException)):
+        if isinstance(error, TimeoutError) or isinstance(cause, (TimeoutError, httpx.TimeoutException)):
             return UpstreamTimeout(provider=provider, limit=self._limit, taken=time.monotonic() - self._started)
         if isinstance(cause, (aiohttp.ClientConnectorError, ConnectionError)):
             return UpstreamFailure("Connection error.", provider=provider)
@@ -138,15 +141,18 @@ def _session() -> aiohttp.ClientSession:
     )
 
 
-async def _read(response: httpx.Response, *, most: int) -> bytes:
+async def _read_and_close(response: httpx.Response, *, most: int) -> bytes:
     """The decoded body. Raises httpx.DecodingError when it is larger than `most` bytes."""
     parts = []
     size = 0
-    async for part in response.aiter_bytes():
-        size += len(part)
-        if size > most:
-            raise httpx.DecodingError(f"more than {most} bytes")
-        parts.append(part)
+    try:
+        async for part in response.aiter_bytes():
+            size += len(part)
+            if size > most:
+                raise httpx.DecodingError(f"more than {most} bytes")
+            parts.append(part)
+    finally:
+        await response.aclose()
     return b"".join(parts)
 
 

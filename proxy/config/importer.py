@@ -66,14 +66,15 @@ def preview(document: Document) -> Diff:
 
 
 def _apply_deployments(entries: list[ModelEntry], diff: Diff) -> None:
-    existing = {row.pk: row for row in Deployment.objects.filter(source=Source.CONFIG)}
+    existing = {row.pk: row for row in Deployment.objects.all()}
     seen: Counter[str] = Counter()
     wanted = []
     for entry in entries:
         row = _deployment(entry, seen)
         wanted.append(row.pk)
-        _save(row, existing.get(row.pk), diff, ("model_name", "litellm_params", "credentials", "model_info"))
-    for pk in existing.keys() - set(wanted):
+        _save(row, existing.get(row.pk), diff, ("model_name", "litellm_params", "credentials", "model_info", "source"))
+    ours = {pk for pk, row in existing.items() if row.source == Source.CONFIG}
+    for pk in ours - set(wanted):
         diff.removed.append(f"deployment {existing[pk]}")
         existing[pk].delete()
 

@@ -2,12 +2,13 @@
 
 import difflib
 from collections.abc import Collection, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from alerts.events import AlertType
 from proxy.config import known
+from proxy.metrics import CustomLabels, ensure_no_clash
 
 
 def did_you_mean(name: str, choices: Collection[str]) -> str:
@@ -78,6 +79,12 @@ class LitellmSettings(Section):
     custom_prometheus_metadata_labels: list[str] = []
     custom_prometheus_tags: list[str] = []
 
+    @model_validator(mode="after")
+    def _labels_are_unique(self) -> Self:
+        custom = CustomLabels(metadata=self.custom_prometheus_metadata_labels, tags=self.custom_prometheus_tags)
+        ensure_no_clash(custom)
+        return self
+
 
 class Document(BaseModel):
     """A whole config.yaml."""
@@ -89,6 +96,13 @@ class Document(BaseModel):
     litellm_settings: LitellmSettings = LitellmSettings()
     router_settings: dict[str, Any] = {}
     environment_variables: dict[str, str | int | float | bool] = {}
+
+    @model_validator(mode="after")
+    def _ids_are_unique(self) -> Self:
+        ids = [str(entry.model_info["id"]) for entry in self.model_list if entry.model_info.get("id")]
+        if doubled := {name for name in ids if ids.count(name) > 1}:
+            raise ValueError(f"model_list: two entries share the model_info.id {min(doubled)!r}")
+        return self
 
     def unknown_keys(self) -> list[str]:
         """Sentences about keys nobody reads."""

@@ -17,7 +17,12 @@ class OpenAICompatible:
         return self.api_base
 
     def chat_endpoint(self, *, model: str, api_base: str, api_key: str, params: Mapping[str, Any]) -> Endpoint:
-        headers = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
+        headers = {
+            "Content-Type": "application/json",
+            "Accept": "application/json, text/event-stream",
+            # A stream is relayed as it comes, and read on the way.
+            "Accept-Encoding": "identity",
+        }
         if api_key:
             headers["Authorization"] = f"Bearer {api_key}"
         if organization := params.get("organization"):

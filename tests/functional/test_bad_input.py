@@ -210,6 +210,9 @@ def test_what_is_not_http_gets_the_envelope_too(gateway: Gateway, request_bytes:
 def test_methods_and_paths_that_do_not_exist(client: httpx.Client) -> None:
     assert client.get("/v1/chat/completions").status_code == 405
     assert client.get("/v1/chat/completions").json() == {"detail": "Method Not Allowed"}
+    options = client.options("/v1/chat/completions")
+    assert (options.status_code, options.headers["allow"]) == (204, "POST, OPTIONS")
+    assert client.request("PROPFIND", "/v1/chat/completions").status_code == 405
     assert client.get("/v1/nothing").status_code == 404
     assert client.get("/v1/nothing").json() == {"detail": "Not Found"}
 

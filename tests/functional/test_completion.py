@@ -161,6 +161,24 @@ def test_error_told_as_an_event_goes_through_and_is_a_failure(gateway: Gateway, 
     assert row[0] == "failure"
 
 
+@pytest.mark.parametrize(
+    ("reply", "sentence"),
+    [
+        (Reply(200, {"error": {"message": "quota is gone"}}), "quota is gone"),
+        (Reply(200, {"choices": []}), "the upstream did not stream"),
+    ],
+)
+def test_upstream_that_answers_a_stream_with_json_is_a_failure(
+    gateway: Gateway, shared_upstream: FakeUpstream, reply: Reply, sentence: str
+) -> None:
+    shared_upstream.script(reply)
+    with gateway.client() as client:
+        response = client.post("/v1/chat/completions", json=chat(stream=True))
+
+    assert response.status_code == 500
+    assert sentence in response.json()["error"]["message"]
+
+
 def test_stream_whose_client_leaves_is_read_on_and_charged_in_full(
     gateway: Gateway, shared_upstream: FakeUpstream
 ) -> None:
@@ -189,6 +207,15 @@ def test_upstream_that_does_not_answer_times_out_with_408(tmp_path: Path, upstre
 
     assert response.status_code == 408
     assert response.json()["error"]["message"].startswith("litellm.Timeout: APITimeoutError - Request timed out.")
+
+
+def test_upstream_that_trickles_times_out_as_a_whole(tmp_path: Path, upstream: FakeUpstream) -> None:
+    config = {"model_list": [model("gpt-4o", upstream.url, timeout=0.4)]}
+    with Gateway(tmp_path / "data", config) as gateway, gateway.client() as client:
+        upstream.script(Reply(200, chunks=[b" "] * 200, chunk_delay_seconds=0.1))
+        response = client.post("/v1/chat/completions", json=chat())
+
+    assert response.status_code == 408
 
 
 def test_upstream_that_is_not_there_is_a_500(tmp_path: Path, upstream: FakeUpstream) -> None:

@@ -130,6 +130,12 @@ def test_port_in_use_is_told(tmp_path: Path, gateway: Gateway) -> None:
         ("model_list:\n  - litellm_params: {model: gpt-4o}", "model_list[0].model_name: Field required"),
         ("model_list:\n  - {model_name: a, litellm_params: {}}", "model_list[0].litellm_params.model: Field required"),
         ("litellm_settings:\n  custom_prometheus_tags: prod", "litellm_settings.custom_prometheus_tags:"),
+        ("litellm_settings:\n  custom_prometheus_metadata_labels: [model]", "clash with other labels: model"),
+        (
+            "model_list:\n  - {model_name: a, litellm_params: {model: a}, model_info: {id: x}}\n"
+            "  - {model_name: b, litellm_params: {model: b}, model_info: {id: x}}",
+            "two entries share the model_info.id 'x'",
+        ),
         ("model_list: [", "line 1: not valid YAML"),
         ("- a\n- b", "the file must hold sections"),
     ],
@@ -142,6 +148,13 @@ def test_wrong_configuration_is_refused_with_file_place_and_sentence(
 
     assert f"{path}: " in told
     assert sentence in told
+
+
+def test_database_that_is_away_at_start_is_told(tmp_path: Path) -> None:
+    store = Store(database_url=f"postgres://nobody@/nothing?host={tmp_path}")
+    sentence = refused(Gateway(tmp_path / "data", store=store))
+
+    assert "tollkeeper: The database cannot be used: " in sentence
 
 
 def test_unknown_keys_warn_once_with_a_suggestion(tmp_path: Path) -> None:
