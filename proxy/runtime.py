@@ -23,6 +23,7 @@ from proxy.registry import RoutingTable, load_routing_table
 from proxy.upstream import Upstream
 from teams import revisions
 from teams.authentication import authenticate
+from teams.errors import KeyUnverifiable, UnknownKey
 from teams.services import ADMIN_USER_ID
 from teams.snapshot import KeySnapshot, Principal, load_keys
 
@@ -73,8 +74,16 @@ class Runtime:
         await asyncio.to_thread(alerts.services.stop_buffer)
 
     def authenticate(self, meta: Mapping[str, str]) -> Principal:
-        """Raises teams.errors.AuthenticationError."""
-        return authenticate(meta, keys=self.keys, master_key=self._master_key, now=datetime.now(UTC))
+        """Raises teams.errors.AuthenticationError or KeyUnverifiable."""
+        try:
+            return authenticate(meta, keys=self.keys, master_key=self._master_key, now=datetime.now(UTC))
+        except UnknownKey:
+            if self.database_ok:
+                raise
+            # It may have been made after the last snapshot.
+            raise KeyUnverifiable(
+                "The key is not known yet and the database is away. Try again soon.", headers={"retry-after": "5"}
+            ) from None
 
     @property
     def database_ok(self) -> bool:

@@ -1,8 +1,14 @@
 """What a caller is told when a request fails: the error base that every route renders the same way.
 
 ApiError
- |- AuthenticationError   401: no key, or not one of ours
- |- PermissionDenied      403: a good key that may not do this
+ |- AuthenticationError        401: no key, or not one of ours
+ |   |- UnknownKey
+ |   |- ExpiredKey
+ |- PermissionDenied           403: a good key that may not do this
+ |   |- KeyModelAccessDenied
+ |       |- TeamModelAccessDenied
+ |       |- UserModelAccessDenied
+ |- KeyUnverifiable            503: nobody can say now
 """
 
 from typing import Any
@@ -59,3 +65,14 @@ class KeyModelAccessDenied(PermissionDenied):
 
 class TeamModelAccessDenied(KeyModelAccessDenied):
     type = "team_model_access_denied"
+
+
+class UserModelAccessDenied(KeyModelAccessDenied):
+    type = "user_model_access_denied"
+
+
+class KeyUnverifiable(ApiError):
+    """The key is not in the snapshot, and the database that could know it is away: not a reason to say it is wrong."""
+
+    status_code = 503
+    type = "no_db_connection"

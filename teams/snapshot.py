@@ -24,6 +24,7 @@ class Principal:
     role: str = Role.INTERNAL_USER
     key_models: frozenset[str] = frozenset()
     team_models: frozenset[str] = frozenset()
+    user_models: frozenset[str] = frozenset()
     blocked: bool = False
     team_blocked: bool = False
     expires_at: datetime | None = None
@@ -70,6 +71,7 @@ _COLUMNS = (
     "user__email",
     "user__role",
     "user__is_active",
+    "user__allowed_models",
     "team_id",
     "team__alias",
     "team__allowed_models",
@@ -95,6 +97,7 @@ def _principal(row: dict[str, Any]) -> Principal:
         role=row["user__role"] or Role.INTERNAL_USER,
         key_models=frozenset(row["allowed_models"]),
         team_models=frozenset(row["team__allowed_models"] or ()),
+        user_models=frozenset(row["user__allowed_models"] or ()),
         blocked=row["blocked"] or row["user__is_active"] is False,
         team_blocked=bool(row["team__blocked"]),
         expires_at=row["expires_at"],

@@ -96,6 +96,9 @@ def test_database_away_is_bridged_by_the_spool(
                 ready = client.get("/health/readiness")
                 assert (ready.status_code, ready.json()["ledger"]) == (200, "spool")
                 assert client.get("/health/liveliness").status_code == 200
+                unknown = client.get("/v1/models", headers={"Authorization": "Bearer sk-made-just-now-0123"})
+                assert (unknown.status_code, unknown.headers["retry-after"]) == (503, "5")
+                assert unknown.json()["error"]["type"] == "no_db_connection"
 
                 database.restart()
                 gateway.wait_for_rows("SELECT 1 FROM budgets_ledgerentry", 11, timeout=20)
