@@ -72,12 +72,7 @@ class Attempt:
         principal, deployment, chat = self.principal, self.deployment, self.chat
         custom = self.runtime.metrics.custom
         return Labels(
-            hashed_api_key=principal.key_hash,
-            api_key_alias=label_value(principal.key_alias),
-            team=label_value(principal.team_id),
-            team_alias=label_value(principal.team_alias),
-            user=label_value(principal.user_id),
-            user_email=label_value(principal.user_email),
+            **caller_labels(principal),
             requested_model=deployment.model_group,
             model_group=deployment.model_group,
             model=deployment.model,
@@ -149,6 +144,18 @@ class Attempt:
             team=self.principal.team_alias or self.principal.team_id or "",
             call_id=self.call_id,
         )
+
+
+def caller_labels(principal: Principal) -> dict[str, Any]:
+    """The labels that say who asked."""
+    return {
+        "hashed_api_key": principal.key_hash,
+        "api_key_alias": label_value(principal.key_alias),
+        "team": label_value(principal.team_id),
+        "team_alias": label_value(principal.team_alias),
+        "user": label_value(principal.user_id),
+        "user_email": label_value(principal.user_email),
+    }
 
 
 def _merged(client: Mapping[str, Any], admin: Mapping[str, Any]) -> Mapping[str, Any]:

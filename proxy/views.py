@@ -5,9 +5,10 @@ from django.http.response import HttpResponseBase
 
 from proxy import auth
 from proxy.api import AsyncAPIView, json_response
+from proxy.attempt import caller_labels
 from proxy.core.errors import GatewayError, UpstreamError
 from proxy.gateway import complete_chat
-from proxy.metrics import Labels, label_value
+from proxy.metrics import Labels
 from proxy.request import LeanRequest
 from proxy.runtime import running
 from teams.errors import ApiError
@@ -37,12 +38,4 @@ def _labels(request: LeanRequest) -> Labels:
     principal = getattr(request, "principal", None)
     if principal is None:
         return Labels(route=request.path)
-    return Labels(
-        hashed_api_key=principal.key_hash,
-        api_key_alias=label_value(principal.key_alias),
-        team=label_value(principal.team_id),
-        team_alias=label_value(principal.team_alias),
-        user=label_value(principal.user_id),
-        user_email=label_value(principal.user_email),
-        route=request.path,
-    )
+    return Labels(**caller_labels(principal), route=request.path)
