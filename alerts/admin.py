@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
@@ -68,6 +69,10 @@ class DeliveryInline(_Facts, TabularInline):
     model = Delivery
     fields = ("created_at", "channel", "kind", "state", "attempt", "last_status", "last_error", "latency_ms")
     extra = 0
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
+        queryset: QuerySet[Delivery] = super().get_queryset(request)
+        return queryset.select_related("channel", "incident")
 
 
 @admin.register(Incident)

@@ -58,7 +58,7 @@ class SecretFormField(forms.CharField):
 def keep_stored_secrets(form: "forms.ModelForm[Any]") -> None:
     """Call from a ModelForm's `clean`: an empty secret means unchanged."""
     for name, field in form.fields.items():
-        if isinstance(field, SecretFormField) and not form.cleaned_data.get(name) and form.instance.pk:
+        if isinstance(field, SecretFormField) and not form.cleaned_data.get(name) and not form.instance._state.adding:
             form.cleaned_data[name] = type(form.instance).objects.values_list(name, flat=True).get(pk=form.instance.pk)
 
 

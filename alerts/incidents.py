@@ -46,8 +46,8 @@ def resolve_quiet(*, now: datetime) -> int:
             pk=incident.pk, status=IncidentStatus.OPEN, last_seen_at=incident.last_seen_at
         ).update(status=IncidentStatus.RESOLVED, resolved_at=now)
         if mine:
-            told = incident.deliveries.order_by().values_list("channel_id", flat=True).distinct()
-            _tell(incident, tuple(told), kind=DeliveryKind.RESOLVED, now=now)
+            told = incident.deliveries.filter(channel__enabled=True).order_by().values_list("channel_id", flat=True)
+            _tell(incident, tuple(told.distinct()), kind=DeliveryKind.RESOLVED, now=now)
             closed += 1
     return closed
 

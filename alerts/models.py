@@ -2,11 +2,13 @@
 
 import uuid
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
 
 from alerts.encrypted import EncryptedTextField
 from alerts.events import ON_BY_DEFAULT, AlertType, Level
+from alerts.shapes import NamesField, ObjectField
 
 
 def alert_type_choices() -> list[tuple[str, str]]:
@@ -18,8 +20,9 @@ def default_alert_types() -> list[str]:
     return [kind.value for kind in ON_BY_DEFAULT]
 
 
-def default_alerting_args() -> dict[str, object]:
-    return {}
+def validate_alert_types(value: list[str]) -> None:
+    if unknown := sorted(set(value) - set(AlertType)):
+        raise ValidationError(f"Not an alert type: {', '.join(unknown)}.")
 
 
 class Source(models.TextChoices):
@@ -32,11 +35,16 @@ class AlertSettings(models.Model):
     """One row: LiteLLM's alerting keys of `general_settings` that are neither a channel nor a route."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
-    alert_types = models.JSONField(default=default_alert_types, help_text="The alert types that are told.")
+    alert_types = NamesField(
+        default=default_alert_types,
+        blank=True,
+        validators=[validate_alert_types],
+        help_text="The alert types that are told.",
+    )
     alerting_threshold = models.FloatField(
         default=300, help_text="Seconds after which an answer is slow or a request hangs."
     )
-    alerting_args = models.JSONField(default=default_alerting_args, blank=True)
+    alerting_args = ObjectField(blank=True)
     spend_report_frequency = models.CharField(max_length=8, default="7d", help_text='Days, such as "1d" or "7d".')
 
     class Meta:

@@ -27,12 +27,16 @@ class Target:
 
 def resolve(url: str, *, private_allowed: bool) -> Target:
     """Check a URL's host and pin its address. Raises AddressRefused; OSError when the name does not resolve."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        explicit_port = parts.port
+    except ValueError:
+        raise AddressRefused("the address is not a URL") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise AddressRefused("the address must begin with http:// or https://")
     if parts.username or parts.password:
         raise AddressRefused("the address must not hold a user name or password")
-    port = parts.port or (443 if parts.scheme == "https" else 80)
+    port = explicit_port or (443 if parts.scheme == "https" else 80)
     answers = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
     addresses = [ipaddress.ip_address(str(answer[4][0]).partition("%")[0]) for answer in answers]
     for address in addresses:

@@ -120,6 +120,8 @@ def _operator_channel(name: str, url: str, changes: list[str]) -> AlertChannel:
         "enabled": True,
         "private_address_allowed": True,
     }
+    if AlertChannel.objects.filter(name=name).exclude(source=Source.CONFIG).exists():
+        name = f"{name} (config)"
     channel = AlertChannel.objects.filter(name=name).first() or AlertChannel(name=name)
     changed = [column for column, value in wanted.items() if getattr(channel, column) != value]
     if changed or channel.pk is None:
@@ -132,6 +134,9 @@ def _operator_channel(name: str, url: str, changes: list[str]) -> AlertChannel:
 
 def _operator_route(alert_type: str, channels: list[AlertChannel], changes: list[str]) -> None:
     route, created = AlertRoute.objects.get_or_create(alert_type=alert_type, defaults={"source": Source.CONFIG})
+    if route.source != Source.CONFIG:
+        # What somebody set up by hand is not undone by the next start.
+        return
     if created or set(route.channels.all()) != set(channels):
         changes.append(f"route of {route} to {', '.join(channel.name for channel in channels)}")
         route.channels.set(channels)

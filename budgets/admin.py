@@ -34,6 +34,9 @@ class BudgetPage(ModelAdmin):
     readonly_fields = ("created_at", "updated_at")
     inlines = (BudgetAssignmentInline,)
 
+    def get_readonly_fields(self, request: HttpRequest, obj: Budget | None = None) -> tuple[str, ...]:
+        return ("id", *self.readonly_fields) if obj else self.readonly_fields
+
     @display(description="hard limit", ordering="max_nano")
     def hard_limit(self, budget: Budget) -> str:
         return as_dollars(budget.max_nano)

@@ -19,7 +19,7 @@ from budgets.models import LedgerEntry
 
 @dataclass(slots=True)
 class Entry:
-    """The columns of LedgerEntry, by the names the database knows. Texts must be free of NUL."""
+    """The columns of LedgerEntry, by the names the database knows. Times are UTC; texts must be free of NUL."""
 
     id: UUID
     request_id: UUID

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Sequence
 
+import orjson
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
 from budgets import entries
@@ -108,6 +109,9 @@ class LedgerWriter:
                 logger.exception("The database is away: ledger entries go to the spool")
                 self.spooling = True
                 self._last_drain = time.monotonic()
+            except OSError as error:
+                logger.exception("The database refuses a ledger entry, and there is nowhere to keep it")
+                return LedgerUnavailable(str(error))
             else:
                 return None
         try:
@@ -126,6 +130,14 @@ class LedgerWriter:
             entries.insert(lines)
         except DatabaseError:
             self._commit_one_by_one(lines)
+
+    def _commit_spooled(self, lines: Sequence[bytes]) -> None:
+        """A disk may have damaged a line; the database would call that a failure of its own."""
+        for line in lines:
+            if not _is_object(line):
+                logger.error("A line of the spool is damaged: kept in the folder of rejected entries")
+                self._spool.reject(line)
+        self._commit([line for line in lines if _is_object(line)])
 
     def _commit_one_by_one(self, lines: Sequence[bytes]) -> None:
         """One entry that the database will never take must not hold up the others, nor be lost."""
@@ -147,7 +159,7 @@ class LedgerWriter:
         if not self.spooling and not self._spool.pending():
             return
         try:
-            if count := self._spool.drain(self._commit):
+            if count := self._spool.drain(self._commit_spooled):
                 logger.info("Ledger entries moved from the spool to the database", extra={"count": count})
             self.spooling = False
         except (OperationalError, InterfaceError):
@@ -155,3 +167,10 @@ class LedgerWriter:
             logger.warning("Ledger entries wait in the spool: the database is away")
         except OSError:
             logger.exception("The spool cannot be read")
+
+
+def _is_object(line: bytes) -> bool:
+    try:
+        return isinstance(orjson.loads(line), dict)
+    except orjson.JSONDecodeError:
+        return False

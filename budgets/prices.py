@@ -71,19 +71,28 @@ def _own_price(params: Mapping[str, Any]) -> Price | None:
     )
 
 
+# Dollars per token; beyond it a price is a slip of the pen, and no amount fits its column.
+_DEAREST = 1000
+
+
 def _decimal(name: str, value: Any) -> Decimal:
     try:
         number = Decimal(str(value))
     except ArithmeticError:
         raise ValueError(f"the {name} price {value!r} is not a number") from None
-    if not number.is_finite() or number < 0:
-        raise ValueError(f"the {name} price {value!r} is not a number from 0 up")
+    if not number.is_finite() or not 0 <= number <= _DEAREST:
+        raise ValueError(f"the {name} price {value!r} is not a number of dollars per token from 0 to {_DEAREST}")
     return number
 
 
 def _table_price(provider: str, model: str, *, now: datetime) -> Price | None:
+    table = get_snapshot()
+    table_provider = _TABLE_PROVIDERS.get(provider, provider)
+    # For a provider it does not know the table guesses by the model's name; a price must not be a guess.
+    if all(known.id != table_provider for known in table.providers):
+        return None
     try:
-        _, found = get_snapshot().find_provider_model(model, None, _TABLE_PROVIDERS.get(provider, provider), None)
+        _, found = table.find_provider_model(model, None, table_provider, None)
     except LookupError:
         return None
     prices = found.get_prices(now)

@@ -9,6 +9,7 @@ import logging
 import os
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -26,9 +27,25 @@ class Spool:
         """On disk when this returns. Raises OSError when the disk refuses."""
         if self._file is None:
             self._file = self._create()
-        self._file.write(b"".join(line + b"\n" for line in lines))
-        self._file.flush()
-        os.fdatasync(self._file.fileno())
+        descriptor = self._file.fileno()
+        length = os.fstat(descriptor).st_size
+        try:
+            _write_all(descriptor, b"".join(line + b"\n" for line in lines))
+            os.fdatasync(descriptor)
+        except OSError:
+            # Whoever waits is told that nothing was stored, so nothing may be found here later.
+            self._cut(length)
+            raise
+
+    def _cut(self, length: int) -> None:
+        assert self._file is not None
+        try:
+            os.ftruncate(self._file.fileno(), length)
+            os.lseek(self._file.fileno(), length, os.SEEK_SET)
+        except OSError:
+            # The torn line stays the last one of its file, where a drain drops it.
+            self._file.close()
+            self._file = None
 
     def pending(self) -> bool:
         return self._file is not None or any(self._folder.glob("*.jsonl"))
@@ -40,8 +57,8 @@ class Spool:
             self._file = None
         count = 0
         for path in sorted(self._folder.glob("*.jsonl")):
-            with path.open("rb") as file:
-                if not _lock(file):
+            with _opened(path) as file:
+                if file is None or not _lock(file) or os.fstat(file.fileno()).st_nlink == 0:
                     continue
                 for lines in _batches(file):
                     store(lines)
@@ -59,10 +76,31 @@ class Spool:
 
     def _create(self) -> IO[bytes]:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file = (self._folder / f"{uuid.uuid4().hex}.jsonl").open("xb")
+        name = uuid.uuid4().hex
+        # Locked before it has the name that drains look for: one that found it unlocked would take it away.
+        file = (self._folder / f"{name}.new").open("xb", buffering=0)
         _lock(file)
+        (self._folder / f"{name}.new").rename(self._folder / f"{name}.jsonl")
         _sync_folder(self._folder)
         return file
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[IO[bytes] | None]:
+    """None when another process has drained it meanwhile."""
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        yield None
+        return
+    with file:
+        yield file
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
 
 
 def _lock(file: IO[bytes]) -> bool:

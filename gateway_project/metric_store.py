@@ -114,6 +114,7 @@ class MetricStore:
             self._stopping.set()
             self._flusher.join(timeout=5)
             self._flusher = None
+            self._flush_or_warn()
 
     def render(self, registry: CollectorRegistry, encode: Any) -> bytes:
         """The page of the fleet; of this process alone while Redis does not answer."""
@@ -129,10 +130,13 @@ class MetricStore:
     def _flush_for_ever(self) -> None:
         while not self._stopping.is_set():
             self._stopping.wait(FLUSH_SECONDS)
-            try:
-                self._flush()
-            except redis.RedisError:
-                logger.warning("Metrics wait in memory: Redis does not answer")
+            self._flush_or_warn()
+
+    def _flush_or_warn(self) -> None:
+        try:
+            self._flush()
+        except redis.RedisError:
+            logger.warning("Metrics wait in memory: Redis does not answer")
 
     def _flush(self) -> None:
         assert self._redis is not None

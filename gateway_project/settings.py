@@ -165,11 +165,17 @@ def _broker_url() -> str:
 
 
 CELERY_BROKER_URL = _broker_url()
-CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
-    {"visibility_timeout": 60, "socket_timeout": 5, "socket_connect_timeout": 2}
-    if REDIS_URL
-    else {"polling_interval": 0.05}
-)
+REDIS_BROKER_OPTIONS: dict[str, Any] = {
+    "visibility_timeout": 60,
+    "socket_timeout": 5,
+    "socket_connect_timeout": 2,
+    # A task is a hint: who cannot send it at once goes on, and the sweep finds what is due.
+    "max_retries": 1,
+    "interval_start": 0,
+    "interval_step": 0.1,
+    "interval_max": 0.1,
+}
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = REDIS_BROKER_OPTIONS if REDIS_URL else {"polling_interval": 0.05}
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True

@@ -33,16 +33,17 @@ logger = logging.getLogger(__name__)
 def start(prepared: Launch, options: argparse.Namespace, document: Document | None, listening: socket.socket) -> int:
     """Prepare the database, start what belongs to this process and serve until a signal comes."""
     _migrate()
+    admin = teams.services.ensure_admin(username="admin", password=prepared.secrets.admin_password)
     demo = DemoProvider() if document is None and _wants_demo() else None
     if demo:
         demo.start()
         document = demo_document()
-    warnings = [*prepared.warnings, *_apply(prepared, document)]
+    warnings = [*prepared.warnings, *_apply(document)]
     background = Background()
     background.start()
 
     def ready() -> None:
-        _print_banner(prepared, options, warnings, demo=demo is not None)
+        _print_banner(prepared, options, warnings, admin=admin.username, demo=demo is not None)
 
     config = server.config(host=options.host, port=options.port, workers=options.num_workers)
     try:
@@ -90,8 +91,7 @@ def _wants_demo() -> bool:
     return not Deployment.objects.exclude(id__startswith=ID_PREFIX).exists()
 
 
-def _apply(prepared: Launch, document: Document | None) -> list[str]:
-    teams.services.ensure_admin(username="admin", password=prepared.secrets.admin_password)
+def _apply(document: Document | None) -> list[str]:
     if document is None:
         return []
     diff = importer.apply(document)
@@ -120,14 +120,16 @@ def _doubts(document: Document) -> list[str]:
     return doubts
 
 
-def _print_banner(prepared: Launch, options: argparse.Namespace, warnings: list[str], *, demo: bool) -> None:
+def _print_banner(
+    prepared: Launch, options: argparse.Namespace, warnings: list[str], *, admin: str, demo: bool
+) -> None:
     host = options.host if options.host not in ("0.0.0.0", "::") else "127.0.0.1"  # noqa: S104
     url = f"http://{f'[{host}]' if ':' in host else host}:{options.port}"
     lines = [f"Tollkeeper is up: {url}   admin: {url}/admin/   metrics: {url}/metrics"]
     lines.append(f"Data folder: {prepared.data}")
     if prepared.first_run:
         lines += [
-            f"Admin login, shown once: admin / {prepared.secrets.admin_password}",
+            f"Admin login, shown once: {admin} / {prepared.secrets.admin_password}",
             f"Master key, shown once:  {settings.MASTER_KEY}",
             f"Both are kept in {prepared.data / 'secrets.json'}; change the password after the first login.",
         ]

@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
@@ -32,9 +33,14 @@ class DeploymentPage(ModelAdmin):
     def state(self, deployment: Deployment) -> str:
         return "Blocked" if deployment.blocked else "In service"
 
+    def get_readonly_fields(self, request: HttpRequest, obj: Deployment | None = None) -> tuple[str, ...]:
+        # Ledger entries refer to the id; another id would be another deployment.
+        return ("id",) if obj else ()
+
     @admin.display(description="upstream model")
     def upstream_model(self, deployment: Deployment) -> str:
-        return str(deployment.litellm_params.get("model", ""))
+        params = deployment.litellm_params
+        return str(params.get("model", "")) if isinstance(params, dict) else ""
 
 
 @admin.register(ConfigField)

@@ -158,6 +158,8 @@ def ensure_no_clash(custom: CustomLabels) -> None:
         "service_tier",
         "le",
     ]
+    if unfit := [name for name in custom.names if not name or name.startswith("__")]:
+        raise ValueError(f"custom Prometheus labels need a name, and not one beginning with __: {unfit}")
     clashes = {name for name in custom.names if name in names or custom.names.count(name) > 1}
     if clashes:
         raise ValueError(f"custom Prometheus labels clash with other labels: {', '.join(sorted(clashes))}")

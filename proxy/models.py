@@ -3,10 +3,12 @@
 import json
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
 
 from alerts.encrypted import EncryptedTextField
+from alerts.shapes import ObjectField
 from teams.models import new_id
 
 
@@ -14,6 +16,12 @@ class Source(models.TextChoices):
     CONFIG = "config", "config.yaml"
     ADMIN = "admin", "Admin"
     API = "api", "API"
+
+
+def validate_params(value: Any) -> None:
+    model = value.get("model") if isinstance(value, dict) else None
+    if not isinstance(model, str) or not model:
+        raise ValidationError('It needs a model, such as {"model": "openai/gpt-4o"}.')
 
 
 class Deployment(models.Model):
@@ -24,12 +32,14 @@ class Deployment(models.Model):
 
     id = models.CharField("deployment id", primary_key=True, max_length=255, default=new_id)
     model_name = models.CharField("model group", max_length=255, db_index=True)
-    litellm_params = models.JSONField(help_text='LiteLLM\'s litellm_params, such as {"model": "openai/gpt-4o"}.')
+    litellm_params = ObjectField(
+        validators=[validate_params], help_text='LiteLLM\'s litellm_params, such as {"model": "openai/gpt-4o"}.'
+    )
     credentials = EncryptedTextField(
         blank=True,
         help_text="The provider's API key, or a JSON object of all secret parameters; os.environ/NAME is a variable.",
     )
-    model_info = models.JSONField(default=dict, blank=True)
+    model_info = ObjectField(blank=True)
     blocked = models.BooleanField(default=False, help_text="Takes no requests.")
     source = models.CharField(max_length=16, choices=Source, default=Source.ADMIN, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -41,12 +51,16 @@ class Deployment(models.Model):
     def secret_params(self) -> dict[str, Any]:
         """The parameters that are kept encrypted."""
         if self.credentials.startswith("{"):
-            stored: dict[str, Any] = json.loads(self.credentials)
+            try:
+                stored: dict[str, Any] = json.loads(self.credentials)
+            except ValueError:
+                raise ValueError("the credentials begin like a JSON object and are none") from None
             return stored
         return {"api_key": self.credentials} if self.credentials else {}
 
     def __str__(self) -> str:
-        return f"{self.model_name} ({self.litellm_params.get('model', self.id)})"
+        params = self.litellm_params
+        return f"{self.model_name} ({params.get('model', self.id) if isinstance(params, dict) else self.id})"
 
 
 class Section(models.TextChoices):
@@ -60,7 +74,7 @@ class ConfigField(models.Model):
 
     section = models.CharField(max_length=32, choices=Section)
     name = models.CharField(max_length=128)
-    value = models.JSONField(null=True)
+    value = models.JSONField(null=True, blank=True)
     source = models.CharField(max_length=16, choices=Source, default=Source.ADMIN, editable=False)
     updated_at = models.DateTimeField(auto_now=True)
 

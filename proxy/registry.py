@@ -1,11 +1,12 @@
 """The routing table: a frozen picture of the deployments, built from their rows whenever they change."""
 
 import logging
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 
@@ -87,82 +88,153 @@ def load_routing_table(*, now: datetime) -> RoutingTable:
 
 def build(row: models.Deployment, *, now: datetime) -> Deployment:
     """Raises ValueError with a sentence for the admin."""
-    params = {name: from_environment(value) for name, value in {**row.litellm_params, **row.secret_params()}.items()}
-    info = row.model_info
-    name = params.get("model")
-    if not isinstance(name, str) or not name:
-        raise ValueError("litellm_params.model is missing")
-    provider_name, model = split_model(name, custom_provider=params.get("custom_llm_provider"))
-    if (provider := PROVIDERS.get(provider_name)) is None:
-        raise ValueError(f"provider {provider_name!r} is not supported; known are {', '.join(sorted(PROVIDERS))}")
-    api_base = str(params.get("api_base") or params.get("base_url") or provider.default_api_base())
+    secret_params = _mapping("credentials", row.secret_params())
+    stored = {**_mapping("litellm_params", row.litellm_params), **secret_params}
+    params = {name: from_environment(value) for name, value in stored.items()}
+    info = _mapping("model_info", row.model_info)
+    provider, model = _provider(params)
+    api_base = _address(params.get("api_base") or params.get("base_url") or provider.default_api_base())
     if not api_base:
-        raise ValueError(f"provider {provider_name!r} needs an api_base")
-    api_key = str(params.get("api_key") or "")
+        raise ValueError(f"provider {provider.name!r} needs an api_base")
+    api_key = _text("api_key", params.get("api_key")).strip()
     endpoint = provider.chat_endpoint(model=model, api_base=api_base, api_key=api_key, params=params)
-    shown_base = _without_query(api_base)
-    price = find_price(
-        provider=provider_name,
-        model=str(info.get("base_model") or model).removeprefix(f"{provider_name}/"),
-        params={**info, **params},
-        now=now,
-    )
-    timeout = _seconds(params, "timeout") or DEFAULT_TIMEOUT_SECONDS
+    extra_headers = _extra_headers(params)
+    timeout = _seconds("timeout", params.get("timeout")) or DEFAULT_TIMEOUT_SECONDS
+    shown_base = _without_secrets(api_base)
+    qualified_model = f"{provider.name}/{model}"
     return Deployment(
         id=row.pk,
         model_group=row.model_name,
         provider=provider,
         model=model,
-        qualified_model=f"{provider_name}/{model}",
+        qualified_model=qualified_model,
         api_base=shown_base,
-        url=httpx.URL(endpoint.url),
-        headers={**endpoint.headers, **_extra_headers(params)},
+        url=_url(endpoint.url),
+        headers=_sendable({**endpoint.headers, **extra_headers}),
         timeout=timeout,
-        stream_timeout=_seconds(params, "stream_timeout") or timeout,
+        stream_timeout=_seconds("stream_timeout", params.get("stream_timeout")) or timeout,
         weight=_weight(params),
-        defaults={name: value for name, value in params.items() if name not in _OWN_PARAMS},
-        price=price,
-        secrets=tuple(value for name in row.secret_params() if isinstance(value := params[name], str) and value),
+        defaults={
+            name: value for name, value in params.items() if name not in _OWN_PARAMS and name not in secret_params
+        },
+        price=_price(provider.name, model, info, params, now=now),
+        secrets=_secrets(params, secret_params, extra_headers),
         answer_headers=(
             ("x-litellm-model-id", row.pk),
-            ("x-litellm-model-name", f"{provider_name}/{model}"),
+            ("x-litellm-model-name", qualified_model),
             ("x-litellm-model-api-base", shown_base),
         ),
     )
 
 
-def _without_query(api_base: str) -> str:
-    parts = urlsplit(api_base)
-    host = parts.hostname or ""
-    netloc = f"{host}:{parts.port}" if parts.port else host
-    return urlunsplit((parts.scheme, netloc, parts.path, "", ""))
+def _mapping(name: str, value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{name} is not an object")  # noqa: TRY004 - one kind of error for whatever a row holds
+    return value
+
+
+def _text(name: str, value: Any) -> str:
+    if value is not None and not isinstance(value, str):
+        raise ValueError(f"{name} is not a text")
+    return value or ""
+
+
+def _provider(params: Mapping[str, Any]) -> tuple[Provider, str]:
+    name = _text("litellm_params.model", params.get("model"))
+    provider_name, model = split_model(
+        name, custom_provider=_text("custom_llm_provider", params.get("custom_llm_provider"))
+    )
+    if not model:
+        raise ValueError("litellm_params.model is missing")
+    if (provider := PROVIDERS.get(provider_name)) is None:
+        raise ValueError(f"provider {provider_name!r} is not supported; known are {', '.join(sorted(PROVIDERS))}")
+    return provider, model
+
+
+def _address(value: Any) -> str:
+    address = _text("api_base", value)
+    if address and not address.startswith(("http://", "https://")):
+        raise ValueError("api_base must begin with http:// or https://")
+    return address
+
+
+def _url(address: str) -> httpx.URL:
+    try:
+        url = httpx.URL(address)
+    except (httpx.InvalidURL, ValueError):
+        raise ValueError("api_base is not a URL") from None
+    if not url.host or (url.port or 0) > 65535:
+        raise ValueError("api_base names no host, or a port that there cannot be")
+    return url
+
+
+def _without_secrets(api_base: str) -> str:
+    """Without login, query and fragment."""
+    url = _url(api_base)
+    return str(url.copy_with(username="", password="", query=None, fragment=None))
+
+
+def _price(
+    provider: str, model: str, info: Mapping[str, Any], params: Mapping[str, Any], *, now: datetime
+) -> KnownPrice | None:
+    base_model = _text("base_model", info.get("base_model"))
+    if base_model:
+        prefix, slash, name = base_model.partition("/")
+        provider, model = (prefix, name) if slash else (provider, base_model)
+    return find_price(provider=provider, model=model, params={**info, **params}, now=now)
+
+
+def _secrets(
+    params: Mapping[str, Any], secret_params: Mapping[str, Any], extra_headers: Mapping[str, str]
+) -> tuple[str, ...]:
+    """What must never appear in an error, though an upstream quotes it."""
+    found = [params[name] for name in secret_params]
+    return tuple(value for value in (*found, *extra_headers.values()) if isinstance(value, str) and value)
 
 
 def _extra_headers(params: Mapping[str, Any]) -> dict[str, str]:
-    found = {**(params.get("headers") or {}), **(params.get("extra_headers") or {})}
-    headers = {str(name): str(from_environment(value)) for name, value in found.items()}
-    if any(not (name + value).isprintable() for name, value in headers.items()):
-        raise ValueError("extra_headers holds a control character")
+    given: dict[str, Any] = {}
+    for name in ("headers", "extra_headers"):
+        given.update(_mapping(name, params.get(name) or {}))
+    resolved = {name: from_environment(value) for name, value in given.items()}
+    return {name: str(value) for name, value in resolved.items() if value is not None}
+
+
+def _sendable(headers: Mapping[str, str]) -> Mapping[str, str]:
+    for name, value in headers.items():
+        if not (_HEADER_NAME.fullmatch(name) and value.isascii() and value.isprintable()):
+            shown = name if _HEADER_NAME.fullmatch(name) else "a name"
+            what = {"Authorization": "api_key", "OpenAI-Organization": "organization"}.get(
+                name, f"headers or extra_headers: {shown}"
+            )
+            raise ValueError(f"{what} holds a character that no header can carry")
     return headers
 
 
-def _seconds(params: Mapping[str, Any], name: str) -> float | None:
-    if (value := params.get(name)) is None:
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+
+def _number(name: str, value: Any) -> float | None:
+    if value is None:
         return None
     try:
-        seconds = float(value)
-    except (TypeError, ValueError):
-        raise ValueError(f"{name} {value!r} is not a number of seconds") from None
-    if not 0 < seconds < 86_400:
-        raise ValueError(f"{name} {value!r} is not a number of seconds from 0 to a day")
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(f"{name} is not a number") from None
+    if not math.isfinite(number):
+        raise ValueError(f"{name} is not a number")
+    return number
+
+
+def _seconds(name: str, value: Any) -> float | None:
+    seconds = _number(name, value)
+    if seconds is not None and not 0 < seconds < 86_400:
+        raise ValueError(f"{name} is not a number of seconds from 0 to a day")
     return seconds
 
 
 def _weight(params: Mapping[str, Any]) -> float:
     for name in ("weight", "rpm", "tpm"):
-        if (value := params.get(name)) is not None:
-            try:
-                return max(0.0, float(value))
-            except (TypeError, ValueError):
-                raise ValueError(f"{name} {value!r} is not a number") from None
+        if (weight := _number(name, params.get(name))) is not None:
+            return max(0.0, weight)
     return 1.0

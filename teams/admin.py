@@ -44,6 +44,8 @@ class MembershipInline(TabularInline):
     model = Membership
     autocomplete_fields = ("user",)
     extra = 0
+    # Each row asks for the name behind its user, so a page of them is what one look costs.
+    per_page = 20
 
 
 @admin.register(Team)

@@ -6,6 +6,8 @@ from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.utils import timezone
 
+from alerts.shapes import NamesField, ObjectField
+
 
 def new_id() -> str:
     return str(uuid.uuid4())
@@ -24,10 +26,8 @@ class User(AbstractUser):
     id = models.CharField("user id", primary_key=True, max_length=255, default=new_id)
     alias = models.CharField(max_length=255, blank=True)
     role = models.CharField(max_length=32, choices=Role, default=Role.INTERNAL_USER)
-    allowed_models = models.JSONField(
-        default=list, blank=True, help_text="Model groups this user's keys may call; empty: all."
-    )
-    metadata = models.JSONField(default=dict, blank=True)
+    allowed_models = NamesField(blank=True, help_text="Model groups this user's keys may call; empty: all.")
+    metadata = ObjectField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -41,10 +41,8 @@ class Team(models.Model):
     id = models.CharField("team id", primary_key=True, max_length=255, default=new_id)
     alias = models.CharField(max_length=255, blank=True)
     members = models.ManyToManyField(User, through="Membership", related_name="teams", blank=True)
-    allowed_models = models.JSONField(
-        default=list, blank=True, help_text="Model groups this team may call; empty: all."
-    )
-    metadata = models.JSONField(default=dict, blank=True)
+    allowed_models = NamesField(blank=True, help_text="Model groups this team may call; empty: all.")
+    metadata = ObjectField(blank=True)
     blocked = models.BooleanField(default=False, help_text="No key of this team may call a model.")
     tpm_limit = models.PositiveBigIntegerField("tokens per minute", null=True, blank=True)
     rpm_limit = models.PositiveBigIntegerField("requests per minute", null=True, blank=True)
@@ -86,8 +84,8 @@ class VirtualKey(models.Model):
     alias = models.CharField(max_length=255, null=True, blank=True, unique=True)
     user = models.ForeignKey(User, null=True, blank=True, on_delete=models.CASCADE, related_name="keys")
     team = models.ForeignKey(Team, null=True, blank=True, on_delete=models.CASCADE, related_name="keys")
-    allowed_models = models.JSONField(default=list, blank=True, help_text="Model groups this key may call; empty: all.")
-    metadata = models.JSONField(default=dict, blank=True)
+    allowed_models = NamesField(blank=True, help_text="Model groups this key may call; empty: all.")
+    metadata = ObjectField(blank=True)
     tpm_limit = models.PositiveBigIntegerField("tokens per minute", null=True, blank=True)
     rpm_limit = models.PositiveBigIntegerField("requests per minute", null=True, blank=True)
     max_parallel_requests = models.PositiveIntegerField(null=True, blank=True)

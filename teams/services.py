@@ -24,6 +24,8 @@ def ensure_admin(*, username: str, password: str) -> User:
     """The first admin, whom the master key acts for. An admin who exists keeps name and password."""
     if found := User.objects.filter(id=ADMIN_USER_ID).first():
         return found
+    if User.objects.filter(username=username).exists():
+        username = ADMIN_USER_ID
     user = User(
         id=ADMIN_USER_ID, username=username, role=Role.PROXY_ADMIN, is_staff=True, is_superuser=True, alias="Admin"
     )

@@ -1,5 +1,6 @@
 """What the request path knows of keys: an immutable picture in memory, so that no request asks the database."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -7,6 +8,8 @@ from types import MappingProxyType
 from typing import Any
 
 from teams.models import Role, User, VirtualKey
+
+logger = logging.getLogger(__name__)
 
 MASTER_KEY_NAME = "litellm_proxy_master_key"
 
@@ -57,7 +60,11 @@ def load_keys(*, admin_id: str) -> KeySnapshot:
     """Read every virtual key with its owner: one query for the keys, none on the request path."""
     principals = {}
     for row in VirtualKey.objects.order_by().values_list(*_COLUMNS).iterator(chunk_size=2000):
-        principal = _principal(dict(zip(_COLUMNS, row, strict=True)))
+        try:
+            principal = _principal(dict(zip(_COLUMNS, row, strict=True)))
+        except (TypeError, ValueError):
+            logger.exception("A virtual key cannot be used: its lists or metadata are malformed", extra={"key": row[1]})
+            continue
         principals[principal.key_hash] = principal
     email = User.objects.filter(id=admin_id).values_list("email", flat=True).first()
     admin = Principal(key_hash=MASTER_KEY_NAME, user_id=admin_id, user_email=email or None, role=Role.PROXY_ADMIN)

@@ -44,7 +44,7 @@ def parse_retry_after(value: str | None, *, now: datetime) -> float | None:
     except ValueError:
         try:
             at = parsedate_to_datetime(value)
-        except ValueError:
+        except (ValueError, OverflowError):
             return NONSENSE_RETRY_AFTER
         seconds = ((at if at.tzinfo else at.replace(tzinfo=UTC)) - now).total_seconds()
         return min(max(seconds, 0.0), LONGEST_RETRY_AFTER)

@@ -1,5 +1,6 @@
 """A notification before any channel's own format: plain facts, and the escaping that keeps user text inert. Pure."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -40,6 +41,14 @@ def escape_slack(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
+def one_line(text: str) -> str:
+    """Without anything that a reader or a channel would take for the end of a line."""
+    return _BREAKS.sub(" ", text)
+
+
 def code_span(text: str) -> str:
     """User text inside backticks, on one line."""
-    return f"`{escape_slack(text).replace('`', chr(39)).replace(chr(10), ' ')}`"
+    return f"`{escape_slack(one_line(text)).replace('`', chr(39))}`"
+
+
+_BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")

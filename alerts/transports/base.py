@@ -58,10 +58,23 @@ class HttpTransport:
     def notify(self, channel: AlertChannel, message: Message) -> Receipt:
         """Raises TransportError."""
         response = _post(channel, self.payload(message))
-        receipt = Receipt(status=response.status_code, body=truncate(response.text.strip(), 200))
+        receipt = Receipt(response.status_code, truncate(_without_address(response.text.strip(), channel.url), 200))
         if response.is_success and not (complaint := self.refusal(receipt)):
             return receipt
         raise _classify(response, receipt.body if not response.is_success else complaint)
+
+
+def _without_address(text: str, url: str) -> str:
+    """A vendor may quote the address it was called at, and the address is a credential."""
+    parts = urlsplit(url)
+    secrets = [url, parts.path, parts.query, *(step for step in parts.path.split("/") if len(step) >= _SHORTEST_SECRET)]
+    for secret in secrets:
+        if len(secret) >= _SHORTEST_SECRET:
+            text = text.replace(secret, "***")
+    return text
+
+
+_SHORTEST_SECRET = 6
 
 
 def _post(channel: AlertChannel, payload: dict[str, Any]) -> httpx.Response:

@@ -6,7 +6,7 @@ The text follows LiteLLM's layout line by line. Limits: Slack's manual on incomi
 
 from typing import Any
 
-from alerts.core.message import Message, code_span, escape_slack, truncate
+from alerts.core.message import Message, code_span, escape_slack, one_line, truncate
 from alerts.transports.base import HttpTransport, Receipt
 
 _LONGEST_TITLE = 2000
@@ -23,14 +23,14 @@ class SlackTransport(HttpTransport):
             f"Level: {code_span(message.level)}",
             f"Timestamp: {code_span(message.at)}",
             "",
-            f"Message: {_PREFIXES[message.kind]}{escape_slack(truncate(message.title, _LONGEST_TITLE))}",
+            f"Message: {_PREFIXES[message.kind]}{escape_slack(truncate(one_line(message.title), _LONGEST_TITLE))}",
         ]
         if message.count > 1:
             lines.append(f"Count: {code_span(str(message.count))}")
         if message.details:
             lines.append("")
             lines += [
-                f"{escape_slack(name)}: {code_span(truncate(value, _LONGEST_DETAIL))}"
+                f"{escape_slack(one_line(name))}: {code_span(truncate(value, _LONGEST_DETAIL))}"
                 for name, value in message.details.items()
             ]
         if message.link:

@@ -5,7 +5,6 @@ Applying twice changes nothing. `preview` does the same work and takes it back.
 
 import hashlib
 import os
-import re
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,13 +14,11 @@ from django.db import transaction
 
 import alerts.services
 from proxy.config import known
+from proxy.config.reader import ConfigError
 from proxy.config.schema import Document, ModelEntry
+from proxy.core.secrets import is_secret_name, without_secrets
 from proxy.models import ConfigField, Deployment, Section, Source
 
-# A parameter of such a name, or that may hold such a one inside, is kept encrypted and never shown.
-_SECRET_NAME = re.compile(
-    r"api_key|secret|password|credentials$|token$|session_token|^headers$|^extra_headers$|access_key", re.IGNORECASE
-)
 # Of general_settings, these are rows of the alerts app.
 _ALERTING = frozenset(
     {
@@ -51,6 +48,7 @@ class Diff:
 
 @transaction.atomic
 def apply(document: Document) -> Diff:
+    """Raises ConfigError; then nothing has changed."""
     diff = Diff()
     _apply_deployments(document.model_list, diff)
     _apply_settings(document, diff)
@@ -72,16 +70,25 @@ def _apply_deployments(entries: list[ModelEntry], diff: Diff) -> None:
     for entry in entries:
         row = _deployment(entry, seen)
         wanted.append(row.pk)
-        _save(row, existing.get(row.pk), diff, ("model_name", "litellm_params", "credentials", "model_info", "source"))
+        _refuse_to_take_over(existing.get(row.pk))
+        _save(row, existing.get(row.pk), diff, ("model_name", "litellm_params", "credentials", "model_info"))
     ours = {pk for pk, row in existing.items() if row.source == Source.CONFIG}
     for pk in ours - set(wanted):
         diff.removed.append(f"deployment {existing[pk]}")
         existing[pk].delete()
 
 
+def _refuse_to_take_over(stored: Deployment | None) -> None:
+    if stored is not None and stored.source != Source.CONFIG:
+        raise ConfigError(
+            f"model_list: the id {stored.pk!r} belongs to a deployment made in {stored.get_source_display()}; "
+            "choose another model_info.id"
+        )
+
+
 def _deployment(entry: ModelEntry, seen: Counter[str]) -> Deployment:
     params = entry.litellm_params.model_dump(exclude_unset=True)
-    secrets = {name: params.pop(name) for name in list(params) if _SECRET_NAME.search(name)}
+    secrets = {name: params.pop(name) for name in list(params) if is_secret_name(name)}
     return Deployment(
         id=str(entry.model_info.get("id") or _stable_id(entry.model_name, params, seen)),
         model_name=entry.model_name,
@@ -138,27 +145,17 @@ def _apply_settings(document: Document, diff: Diff) -> None:
 
 
 def _settings(document: Document) -> dict[str, dict[str, Any]]:
-    general = document.general_settings.model_dump(mode="json", exclude_unset=True)
-    return {
-        Section.GENERAL: {
-            name: _without_secrets(value)
-            for name, value in general.items()
-            if name not in _ALERTING | known.NEVER_STORED
-        },
-        Section.LITELLM: _without_secrets(document.litellm_settings.model_dump(mode="json", exclude_unset=True)),
-        Section.ROUTER: {
-            name: _without_secrets(value)
-            for name, value in document.router_settings.items()
-            if name not in known.NEVER_STORED
-        },
+    """What is stored of each section: settings that somebody reads, and no secret."""
+    given = {
+        Section.GENERAL: (document.general_settings.model_dump(mode="json", exclude_unset=True), known.GENERAL),
+        Section.LITELLM: (document.litellm_settings.model_dump(mode="json", exclude_unset=True), known.LITELLM),
+        Section.ROUTER: (document.router_settings, known.ROUTER),
     }
-
-
-def _without_secrets(value: Any) -> Any:
-    """Settings are shown in the admin; a password inside one stays in the file."""
-    if isinstance(value, dict):
-        return {name: _without_secrets(inner) for name, inner in value.items() if not _SECRET_NAME.search(str(name))}
-    return value
+    hidden = _ALERTING | known.NEVER_STORED
+    return {
+        section: without_secrets({name: value for name, value in values.items() if name in names - hidden})
+        for section, (values, names) in given.items()
+    }
 
 
 def _apply_alerting(document: Document, diff: Diff) -> None:

@@ -1,6 +1,7 @@
 """From a config.yaml on disk to a validated document, or to sentences that say where it is wrong."""
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ def read(path: Path) -> Document:
     `environment_variables` of the file are set first, as LiteLLM does. In model_list the references stay: they are
     resolved by each process, and the secret they stand for is never stored.
     """
-    raw = _load(path)
+    raw = _load(path, ())
     _set_environment(path, raw.get("environment_variables"))
     sections = {name: value if name == "model_list" else _resolved(value) for name, value in raw.items()}
     # A section with nothing below its name is YAML's null.
@@ -34,9 +35,27 @@ def read(path: Path) -> Document:
         raise ConfigError("\n".join(lines)) from None
 
 
-def _load(path: Path) -> dict[str, Any]:
+def _load(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:
+    """The file with the files it includes; `above` are those that include it."""
+    raw = _parse(path)
+    if raw is None:
+        return {}
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{path}: the file must hold sections such as model_list: and general_settings:")
+    included = raw.pop("include", None) or []
+    if not isinstance(included, list) or not all(isinstance(name, str) for name in included):
+        raise ConfigError(f"{path}: include: must be a list of file names")
+    if path.resolve() in above:
+        raise ConfigError(f"{path}: include: the files include each other")
+    merged: dict[str, Any] = raw
+    for name in included:
+        merged = _merged(_load(path.parent / name, (*above, path.resolve())), merged)
+    return merged
+
+
+def _parse(path: Path) -> Any:
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(f"{path}: there is no such file") from None
     except OSError as error:
@@ -46,16 +65,9 @@ def _load(path: Path) -> dict[str, Any]:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
         raise ConfigError(f"{path}: line {line}: not valid YAML: {error.problem}") from None
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):
+        # A ValueError is a date that no calendar has.
         raise ConfigError(f"{path}: not valid YAML") from None
-    if raw is None:
-        return {}
-    if not isinstance(raw, dict):
-        raise ConfigError(f"{path}: the file must hold sections such as model_list: and general_settings:")
-    for name in raw.pop("include", None) or []:
-        raw = _merged(_load(path.parent / str(name)), raw)
-    merged: dict[str, Any] = raw
-    return merged
 
 
 def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
@@ -79,8 +91,12 @@ def _set_environment(path: Path, variables: Any) -> None:
         raise ConfigError(f"{path}: environment_variables: must be a mapping of names to values")
     for name, value in variables.items():
         resolved = from_environment(value)
-        if resolved is not None:
+        if resolved is None:
+            continue
+        try:
             os.environ[str(name)] = str(resolved)
+        except (ValueError, OSError):
+            raise ConfigError(f"{path}: environment_variables: there can be no variable of such a name") from None
 
 
 def _resolved(value: Any) -> Any:
@@ -94,7 +110,9 @@ def _resolved(value: Any) -> Any:
 def _place(location: tuple[int | str, ...]) -> str:
     text = ""
     for step in location:
-        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+        # A key that is no name was meant as a value, and a value may be a secret.
+        name = step if isinstance(step, int) or re.fullmatch(r"[\w\[\]-]{1,64}", step) else "..."
+        text += f"[{name}]" if isinstance(name, int) else f".{name}" if text else name
     return text.removesuffix(".[key]")
 
 

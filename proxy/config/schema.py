@@ -1,7 +1,9 @@
 """What a config.yaml must look like. Wrong types and unknown alert types are errors, unknown keys warnings."""
 
 import difflib
+import math
 from collections.abc import Collection, Mapping
+from datetime import date, datetime
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
@@ -19,8 +21,26 @@ def did_you_mean(name: str, choices: Collection[str]) -> str:
 
 def _alert_type(value: Any) -> Any:
     if isinstance(value, str) and value not in set(AlertType):
-        raise ValueError(f"{value!r} is not an alert type{did_you_mean(value, list(AlertType))}")
+        # Whatever else stands here by mistake may be a webhook's address, which is a secret.
+        shown = repr(value) if value.isidentifier() else "this"
+        raise ValueError(f"{shown} is not an alert type{did_you_mean(value, list(AlertType))}")
     return value
+
+
+def plain(value: Any) -> Any:
+    """YAML's values as JSON can hold them: dates become text, and so do keys. Raises ValueError."""
+    if isinstance(value, dict):
+        return {str(name): plain(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [plain(inner) for inner in value]
+    if isinstance(value, (date, datetime)):
+        return value.isoformat()
+    if isinstance(value, float) and not math.isfinite(value):
+        # JSON has no such number; where a number is wanted, the field says so in its place.
+        return str(value)
+    if value is None or isinstance(value, (str, int, float, bool)):
+        return value
+    raise ValueError(f"a {type(value).__name__} is nothing that a setting can have")
 
 
 def _as_list(value: Any) -> Any:
@@ -96,6 +116,11 @@ class Document(BaseModel):
     litellm_settings: LitellmSettings = LitellmSettings()
     router_settings: dict[str, Any] = {}
     environment_variables: dict[str, str | int | float | bool] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _json_only(cls, value: Any) -> Any:
+        return plain(value)
 
     @model_validator(mode="after")
     def _ids_are_unique(self) -> Self:

@@ -189,8 +189,8 @@ def from_upstream(
     status: int, body: bytes, *, provider: str, secrets: tuple[str, ...] = (), retry_after: str | None = None
 ) -> UpstreamError:
     """The error for an upstream's answer. 408 and statuses outside the table fall back by their hundred."""
-    told, type_, param = _read(body)
-    told = redact(told, secrets=secrets) or f"HTTP {status}"
+    told, type_, param = (text and redact(text, secrets=secrets) for text in _read(body))
+    told = told or f"HTTP {status}"
     headers = {"retry-after": retry_after} if retry_after and retry_after.isprintable() else None
     if status == 408:
         status = 500
@@ -227,10 +227,10 @@ def _read(body: bytes) -> tuple[str, str | None, str | None]:
     try:
         parsed: Any = orjson.loads(body)
     except orjson.JSONDecodeError:
-        return body[:_LONGEST_MESSAGE].decode("utf-8", "replace").strip(), None, None
+        return body.decode("utf-8", "replace").strip(), None, None
     error = parsed.get("error", parsed) if isinstance(parsed, dict) else parsed
     if not isinstance(error, dict):
-        return str(error)[:_LONGEST_MESSAGE], None, None
+        return str(error), None, None
     message = error.get("message")
     if not isinstance(message, str):
         message = orjson.dumps(error).decode()
@@ -238,7 +238,7 @@ def _read(body: bytes) -> tuple[str, str | None, str | None]:
 
 
 def _text(value: Any) -> str | None:
-    return value[:200] if isinstance(value, str) and value else None
+    return value if isinstance(value, str) and 0 < len(value) <= 200 else None
 
 
 def _title(provider: str) -> str:

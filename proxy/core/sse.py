@@ -39,7 +39,6 @@ class StreamScanner:
     done: bool = False
     first_token: bool = False
     _rest: bytes = b""
-    _named: bytes = b""
     _written: bytes = field(default=b"", init=False)
 
     def feed(self, data: bytes) -> bytes:
@@ -58,7 +57,7 @@ class StreamScanner:
 
     def _pass(self, block: bytes) -> bytes:
         if self.first_token and not self._carries_news(block):
-            self.events += block.count(b"data:")
+            self.events += _count_data_lines(block)
             return self._rename(block)
         parts = _BOUNDARY.split(block)
         return b"".join(self._event(event) for event in parts if event.strip())
@@ -77,17 +76,17 @@ class StreamScanner:
         try:
             chunk = orjson.loads(text)
         except orjson.JSONDecodeError:
-            return event + b"\n\n"
+            chunk = None
         if isinstance(chunk, dict) and not self._learn(chunk):
             return b""
-        self.events += 1
+        self.events += _count_data_lines(event)
         return self._rename(event) + b"\n\n"
 
     def _learn(self, chunk: dict[str, Any]) -> bool:
         """False when the client shall not see this chunk."""
         choices = chunk.get("choices")
-        if isinstance(chunk.get("error"), dict):
-            self.error = chunk["error"]
+        if error := chunk.get("error"):
+            self.error = error if isinstance(error, dict) else {"message": str(error)}
         if not self.upstream_id and isinstance(chunk.get("id"), str):
             self.upstream_id = chunk["id"]
         if not self.first_token and _has_content(choices):
@@ -98,12 +97,17 @@ class StreamScanner:
         return True
 
     def _rename(self, block: bytes) -> bytes:
-        if not self._named:
-            if not (found := _MODEL.search(block)):
-                return block
-            self._named = found.group()
+        """Inside a JSON text the quotes of such a pair are escaped, so only real members match."""
+        return _MODEL.sub(self._name, block)
+
+    def _name(self, _: re.Match[bytes]) -> bytes:
+        if not self._written:
             self._written = b'"model":' + orjson.dumps(self.model)
-        return block.replace(self._named, self._written)
+        return self._written
+
+
+def _count_data_lines(block: bytes) -> int:
+    return block.startswith(b"data:") + block.count(b"\ndata:")
 
 
 def _last_boundary(data: bytes) -> int:

@@ -27,7 +27,7 @@ class OpenAICompatible:
             headers["Authorization"] = f"Bearer {api_key}"
         if organization := params.get("organization"):
             headers["OpenAI-Organization"] = str(organization)
-        return Endpoint(url=f"{(api_base or self.api_base).rstrip('/')}/chat/completions", headers=headers)
+        return Endpoint(url=_below(api_base or self.api_base, "chat/completions"), headers=headers)
 
     def usage(self, reported: Any) -> Usage | None:
         if not isinstance(reported, dict):
@@ -44,6 +44,12 @@ class OpenAICompatible:
             cache_creation_tokens=_count(reported, "cache_creation_input_tokens"),
             reasoning_tokens=_count(completion_details, "reasoning_tokens"),
         )
+
+
+def _below(api_base: str, path: str) -> str:
+    """`path` under the address; a query of the address stays behind it."""
+    address, mark, query = api_base.partition("?")
+    return f"{address.rstrip('/')}/{path}{mark}{query}"
 
 
 def _details(reported: Mapping[str, Any], name: str) -> Mapping[str, Any]:

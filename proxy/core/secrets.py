@@ -1,0 +1,27 @@
+"""Which parameters and settings may hold a credential, by their name or their form. Pure."""
+
+import re
+from typing import Any
+
+_NAME = re.compile(
+    r"(^|_)api_key$|secret|password|credentials?$|(^|_)token$|^(extra_)?headers$|access_key|private_key|^authorization$",
+    re.IGNORECASE,
+)
+_URL_WITH_LOGIN = re.compile(r"://[^/\s]*@")
+
+
+def is_secret_name(name: str) -> bool:
+    return _NAME.search(name) is not None
+
+
+def without_secrets(value: Any) -> Any:
+    """A copy, at any depth, that a page may show."""
+    if isinstance(value, dict):
+        return {name: without_secrets(inner) for name, inner in value.items() if not _hides(name, inner)}
+    if isinstance(value, list):
+        return [without_secrets(inner) for inner in value if not _hides("", inner)]
+    return value
+
+
+def _hides(name: str, value: Any) -> bool:
+    return is_secret_name(name) or (isinstance(value, str) and _URL_WITH_LOGIN.search(value) is not None)
