@@ -1,0 +1,1 @@
+"""Tests of money: prices, the ledger and its spool."""

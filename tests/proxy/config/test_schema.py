@@ -1,0 +1,127 @@
+"""What a config.yaml may say: every setting of the article, and what is wrong told with its place."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from alerts.events import AlertType
+from proxy.config.reader import read
+from tests.proxy.config.article import ALERT_TYPES_OF_THE_ARTICLE, ARTICLE
+from tests.proxy.config.test_reader import problem
+
+WriteConfig = Callable[[str], Path]
+
+
+def test_every_setting_of_the_article_is_read(write_config: WriteConfig) -> None:
+    document = read(write_config(ARTICLE))
+    general, litellm = document.general_settings, document.litellm_settings
+
+    assert general.alerting == ["slack"]
+    assert (general.alerting_threshold, general.spend_report_frequency) == (300, "1d")
+    assert general.alert_types is not None
+    assert len(general.alert_types) == 8
+    assert general.alerting_args.model_dump(exclude_unset=True) == {
+        "daily_report_frequency": 43200,
+        "report_check_interval": 3600,
+        "budget_alert_ttl": 86400,
+        "outage_alert_ttl": 60,
+        "minor_outage_alert_threshold": 5,
+        "major_outage_alert_threshold": 10,
+    }
+    assert {name: len(urls) for name, urls in general.alert_to_webhook_url.items()} == {
+        "llm_exceptions": 1,
+        "budget_alerts": 1,
+        "daily_reports": 1,
+        "outage_alerts": 2,
+    }
+    assert litellm.callbacks == ["prometheus"]
+    assert len(litellm.custom_prometheus_metadata_labels) == 3
+    assert litellm.custom_prometheus_tags == ["prod", "staging"]
+    assert document.unknown_keys() == []
+
+
+@pytest.mark.parametrize("name", ALERT_TYPES_OF_THE_ARTICLE)
+def test_every_alert_type_of_the_article_is_known(name: str) -> None:
+    assert name in set(AlertType)
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("model_list: 5", "model_list"),
+        ("model_list: {a: b}", "model_list"),
+        ("model_list: [5]", "model_list[0]"),
+        ("model_list: [{model_name: a}]", "model_list[0].litellm_params"),
+        ("model_list: [{litellm_params: {model: a}}]", "model_list[0].model_name"),
+        ("model_list: [{model_name: '', litellm_params: {model: a}}]", "model_list[0].model_name"),
+        ("model_list: [{model_name: a, litellm_params: {api_key: b}}]", "model_list[0].litellm_params.model"),
+        ("model_list: [{model_name: a, litellm_params: {model: a, api_key: [b]}}]", "litellm_params.api_key"),
+        ("model_list: [{model_name: a, litellm_params: {model: a}, model_info: 5}]", "model_list[0].model_info"),
+        ("general_settings: []", "general_settings"),
+        ("general_settings: {alerting: slack}", "general_settings.alerting"),
+        ("general_settings: {alerting: [slak]}", "general_settings.alerting[0]"),
+        ("general_settings: {alerting_threshold: soon}", "general_settings.alerting_threshold"),
+        ("general_settings: {alerting_threshold: 0}", "general_settings.alerting_threshold"),
+        ("general_settings: {alerting_threshold: .inf}", "general_settings.alerting_threshold"),
+        ("general_settings: {alerting_threshold: .nan}", "general_settings.alerting_threshold"),
+        ("general_settings: {alert_types: llm_exceptions}", "general_settings.alert_types"),
+        ("general_settings: {alerting_args: {budget_alert_ttl: x}}", "general_settings.alerting_args.budget_alert_ttl"),
+        ("general_settings: {alerting_args: [1]}", "general_settings.alerting_args"),
+        ("general_settings: {spend_report_frequency: weekly}", "general_settings.spend_report_frequency"),
+        ("general_settings: {spend_report_frequency: 0d}", "general_settings.spend_report_frequency"),
+        ("general_settings: {spend_report_frequency: 7}", "general_settings.spend_report_frequency"),
+        ("general_settings: {alert_to_webhook_url: {budget_alerts: 5}}", "alert_to_webhook_url.budget_alerts"),
+        ("general_settings: {alert_to_webhook_url: {budget_alerts: []}}", "alert_to_webhook_url.budget_alerts"),
+        ("general_settings: {alert_to_webhook_url: {budget_alerts: 'x'}}", "alert_to_webhook_url.budget_alerts"),
+        ("general_settings: {master_key: ''}", "general_settings.master_key"),
+        ("litellm_settings: {callbacks: {a: b}}", "litellm_settings.callbacks"),
+        ("litellm_settings: {custom_prometheus_tags: prod}", "litellm_settings.custom_prometheus_tags"),
+        ("litellm_settings: {custom_prometheus_tags: [1]}", "litellm_settings.custom_prometheus_tags[0]"),
+        ("router_settings: [1]", "router_settings"),
+        ("environment_variables: [A]", "environment_variables"),
+    ],
+)
+def test_a_wrong_type_is_told_with_its_place(write_config: WriteConfig, text: str, place: str) -> None:
+    assert place in problem(write_config(text))
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("llm_exception", "llm_exceptions"), ("budget_alert", "budget_alerts"), ("db_exceptons", "db_exceptions")],
+)
+def test_a_misspelt_alert_type_is_told_with_the_one_that_was_meant(
+    write_config: WriteConfig, written: str, meant: str
+) -> None:
+    listed = problem(write_config(f"general_settings: {{alert_types: [{written}]}}"))
+    routed = problem(write_config(f"general_settings: {{alert_to_webhook_url: {{{written}: 'https://h/x'}}}}"))
+
+    assert f"did you mean '{meant}'?" in listed
+    assert f"did you mean '{meant}'?" in routed
+
+
+@pytest.mark.parametrize("key", ["general_settings", "litellm_settings", "router_settings"])
+def test_an_unknown_key_is_warned_of_once_with_what_was_meant(write_config: WriteConfig, key: str) -> None:
+    meant = {"general_settings": "alerting", "litellm_settings": "callbacks", "router_settings": "num_retries"}[key]
+    found = read(write_config(f"{key}: {{{meant}x: 1}}")).unknown_keys()
+
+    assert found == [f"{key}.{meant}x is not a setting and has no effect (did you mean '{meant}'?)"]
+
+
+def test_a_known_setting_of_later_use_is_not_warned_of(write_config: WriteConfig) -> None:
+    text = """
+general_settings: {database_url: "postgres://h/d", store_model_in_db: true, alerting_args: {log_to_console: true}}
+litellm_settings: {num_retries: 3, cache: true, cache_params: {type: redis}}
+router_settings: {routing_strategy: simple-shuffle, redis_host: h}
+credential_list: []
+"""
+    assert read(write_config(text)).unknown_keys() == []
+
+
+def test_an_unknown_section_and_an_unknown_alerting_argument_are_warned_of(write_config: WriteConfig) -> None:
+    text = "general_setings: {}\ngeneral_settings: {alerting_args: {budget_alert_tll: 5}}"
+
+    assert [line.split()[0] for line in read(write_config(text)).unknown_keys()] == [
+        "general_setings",
+        "general_settings.alerting_args.budget_alert_tll",
+    ]

@@ -1,0 +1,1 @@
+"""Tests of what a request and an answer mean."""
