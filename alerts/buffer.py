@@ -7,7 +7,7 @@ import logging
 import threading
 from dataclasses import dataclass
 
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, connection
 from django.utils import timezone
 
 from alerts import incidents
@@ -79,6 +79,11 @@ class AlertBuffer:
         for counted in list(batch.values()):
             try:
                 incidents.raise_event(counted.event, count=counted.count, now=timezone.now())
+            except (DataError, IntegrityError):
+                logger.exception(
+                    "An incident cannot be stored",
+                    extra={"alert_type": counted.event.alert_type, "count": counted.count},
+                )
             except (DatabaseError, InterfaceError):
                 logger.exception("Could not write an incident; it is kept and tried again")
                 connection.close()

@@ -73,9 +73,9 @@ def _open(event: Event, decision: Decision, *, count: int, now: datetime) -> Inc
         fingerprint=event.fingerprint(),
         alert_type=event.alert_type,
         level=event.level,
-        title=event.title(),
-        details={name: value for name, value in event.details().items() if value},
-        labels={name: value for name, value in event.labels().items() if value},
+        title=_storable(event.title()),
+        details={name: _storable(value) for name, value in event.details().items() if value},
+        labels={name: _storable(value) for name, value in event.labels().items() if value},
         count=count,
         reason=decision.reason,
         opened_at=now,
@@ -85,6 +85,11 @@ def _open(event: Event, decision: Decision, *, count: int, now: datetime) -> Inc
     )
     Incident.objects.bulk_create([incident], ignore_conflicts=True)
     return Incident.objects.filter(pk=incident.pk).first()
+
+
+def _storable(text: str) -> str:
+    """PostgreSQL takes any character but this one."""
+    return text.replace("\x00", "")
 
 
 def _repeat_if_due(incident: Incident, event: Event, *, now: datetime) -> Reason:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 
 import orjson
-from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, connection
 
 from budgets import entries
 from budgets.entries import Entry
@@ -20,6 +20,9 @@ from budgets.spool import Spool
 logger = logging.getLogger(__name__)
 
 DRAIN_INTERVAL_SECONDS = 2.0
+# What an entry itself is to blame for; anything else, a read-only database included, is the database's and passes.
+_REFUSED = (DataError, IntegrityError)
+_AWAY = (DatabaseError, InterfaceError)
 _Waiting = tuple[bytes, "asyncio.Future[None]"]
 
 
@@ -105,7 +108,7 @@ class LedgerWriter:
         if not self.spooling:
             try:
                 self._commit(lines)
-            except (OperationalError, InterfaceError):
+            except _AWAY:
                 logger.exception("The database is away: ledger entries go to the spool")
                 self.spooling = True
                 self._last_drain = time.monotonic()
@@ -124,12 +127,12 @@ class LedgerWriter:
     def _commit(self, lines: Sequence[bytes]) -> None:
         try:
             entries.insert(lines)
-        except (OperationalError, InterfaceError):
+        except _REFUSED:
+            self._commit_one_by_one(lines)
+        except _AWAY:
             # A connection that died while idle is found out here; the database itself may be well.
             connection.close()
             entries.insert(lines)
-        except DatabaseError:
-            self._commit_one_by_one(lines)
 
     def _commit_spooled(self, lines: Sequence[bytes]) -> None:
         """A disk may have damaged a line; the database would call that a failure of its own."""
@@ -144,9 +147,7 @@ class LedgerWriter:
         for line in lines:
             try:
                 entries.insert([line])
-            except (OperationalError, InterfaceError):
-                raise
-            except DatabaseError:
+            except _REFUSED:
                 logger.exception("The database refuses a ledger entry: kept in the folder of rejected entries")
                 self._spool.reject(line)
 
@@ -162,7 +163,7 @@ class LedgerWriter:
             if count := self._spool.drain(self._commit_spooled):
                 logger.info("Ledger entries moved from the spool to the database", extra={"count": count})
             self.spooling = False
-        except (OperationalError, InterfaceError):
+        except _AWAY:
             connection.close()
             logger.warning("Ledger entries wait in the spool: the database is away")
         except OSError:

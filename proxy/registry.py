@@ -19,6 +19,8 @@ from proxy.providers.base import Provider
 logger = logging.getLogger(__name__)
 
 DEFAULT_TIMEOUT_SECONDS = 600.0
+# The ledger's column.
+_LONGEST_MODEL = 255
 _CREATED = 1677610602  # LiteLLM's answer to "created" in GET /models
 
 # Everything else in litellm_params is a default for the request body.
@@ -146,6 +148,8 @@ def _provider(params: Mapping[str, Any]) -> tuple[Provider, str]:
     )
     if not model:
         raise ValueError("litellm_params.model is missing")
+    if len(model) > _LONGEST_MODEL:
+        raise ValueError(f"litellm_params.model is longer than {_LONGEST_MODEL} characters")
     if (provider := PROVIDERS.get(provider_name)) is None:
         raise ValueError(f"provider {provider_name!r} is not supported; known are {', '.join(sorted(PROVIDERS))}")
     return provider, model

@@ -13,11 +13,6 @@ from budgets.spool import BATCH, Spool
 LINES = [b'{"n":1}', b'{"n":2}', b'{"n":3}']
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "spool"
-
-
 def drained(spool: Spool) -> list[bytes]:
     found: list[bytes] = []
     spool.drain(found.extend)

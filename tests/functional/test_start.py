@@ -132,8 +132,7 @@ def test_port_in_use_is_told(tmp_path: Path, gateway: Gateway) -> None:
         ("litellm_settings:\n  custom_prometheus_tags: prod", "litellm_settings.custom_prometheus_tags:"),
         ("litellm_settings:\n  custom_prometheus_metadata_labels: [model]", "clash with other labels: model"),
         (
-            "model_list: [{model_name: a, litellm_params: {model: a}, model_info: {id: x}},"
-            + " {model_name: b, litellm_params: {model: b}, model_info: {id: x}}]",
+            "model_list: [&a {model_name: a, litellm_params: {model: a}, model_info: {id: x}}, *a]",
             "two entries share the model_info.id 'x'",
         ),
         ("model_list: [", "line 1: not valid YAML"),
