@@ -42,8 +42,8 @@ def _read_only() -> Iterator[None]:
             _alter(other, "RESET default_transaction_read_only")
 
 
-def hang_up_on_others() -> None:
-    """PostgreSQL ends every connection to the database but that of this thread."""
+def hang_up() -> None:
+    """PostgreSQL ends every connection to the database."""
     with _administrator() as other:
         _hang_up(other)
 
@@ -68,8 +68,7 @@ def _alter(other: "psycopg.Connection[Any]", change: str) -> None:
 
 
 def _hang_up(other: "psycopg.Connection[Any]") -> None:
-    own = connection.connection.info.backend_pid if connection.connection else 0
     other.execute(
-        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s AND pid <> %s",
-        (connection.settings_dict["NAME"], own),
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s",
+        (connection.settings_dict["NAME"],),
     )

@@ -9,7 +9,7 @@ from django.db import connection
 from budgets.ledger import LedgerUnavailable, LedgerWriter
 from budgets.spool import Spool
 from tests.budgets.builders import entry
-from tests.budgets.outage import OUTAGES, Outage, hang_up_on_others
+from tests.budgets.outage import OUTAGES, Outage, hang_up
 from tests.budgets.writer import PATIENCE_SECONDS, ids, rejected, run, spooled, stored, wait_until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("impatient")]
@@ -122,7 +122,7 @@ def test_a_connection_that_died_while_idle_is_not_an_outage(folder: Path) -> Non
 
     async def use(writer: LedgerWriter) -> None:
         await writer.write(first)
-        hang_up_on_others()
+        hang_up()
         await writer.write(second)
         assert not writer.spooling
 
