@@ -1,5 +1,6 @@
 """The verbs other apps may use: emit an event, set up the operator's channels, test a channel."""
 
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,8 @@ from alerts.events import AlertType, Event, Level
 from alerts.models import AlertChannel, AlertRoute, AlertSettings, ChannelKind, Source
 from alerts.transports import TRANSPORTS
 from alerts.transports.base import TransportError
+
+logger = logging.getLogger(__name__)
 
 _buffer: AlertBuffer | None = None
 
@@ -136,6 +139,7 @@ def _operator_route(alert_type: str, channels: list[AlertChannel], changes: list
     route, created = AlertRoute.objects.get_or_create(alert_type=alert_type, defaults={"source": Source.CONFIG})
     if route.source != Source.CONFIG:
         # What somebody set up by hand is not undone by the next start.
+        logger.warning("A route was set up by hand, so the one of config.yaml is left out", extra={"route": str(route)})
         return
     if created or set(route.channels.all()) != set(channels):
         changes.append(f"route of {route} to {', '.join(channel.name for channel in channels)}")

@@ -30,6 +30,14 @@ class LedgerUnavailable(Exception):
     """Neither the database nor the spool took the entry."""
 
 
+class _NowhereToKeep(OSError):
+    """These lines were refused by the database, and the disk does not take them either."""
+
+    def __init__(self, lines: frozenset[bytes]) -> None:
+        super().__init__()
+        self.lines = lines
+
+
 class LedgerWriter:
     """Belongs to one event loop. `start` and `stop` once each."""
 
@@ -70,14 +78,14 @@ class LedgerWriter:
         batch, self._waiting = self._waiting, []
         self._batches.put(batch)
 
-    def _done(self, batch: list[_Waiting], error: Exception | None) -> None:
-        for _, future in batch:
+    def _done(self, batch: list[_Waiting], lost: frozenset[bytes]) -> None:
+        for line, future in batch:
             if future.done():
                 continue
-            if error is None:
-                future.set_result(None)
+            if line in lost:
+                future.set_exception(LedgerUnavailable("neither the database nor the disk takes the entry"))
             else:
-                future.set_exception(error)
+                future.set_result(None)
         if self._waiting:
             self._hand_over()
         else:
@@ -100,11 +108,12 @@ class LedgerWriter:
         finally:
             connection.close()
 
-    def _finish(self, batch: list[_Waiting], error: Exception | None) -> None:
+    def _finish(self, batch: list[_Waiting], lost: frozenset[bytes]) -> None:
         assert self._loop is not None
-        self._loop.call_soon_threadsafe(self._done, batch, error)
+        self._loop.call_soon_threadsafe(self._done, batch, lost)
 
-    def _store(self, lines: list[bytes]) -> Exception | None:
+    def _store(self, lines: list[bytes]) -> frozenset[bytes]:
+        """Returns the lines that are nowhere."""
         if not self.spooling:
             try:
                 self._commit(lines)
@@ -112,17 +121,16 @@ class LedgerWriter:
                 logger.exception("The database is away: ledger entries go to the spool")
                 self.spooling = True
                 self._last_drain = time.monotonic()
-            except OSError as error:
-                logger.exception("The database refuses a ledger entry, and there is nowhere to keep it")
-                return LedgerUnavailable(str(error))
+            except _NowhereToKeep as error:
+                return error.lines
             else:
-                return None
+                return frozenset()
         try:
             self._spool.append(lines)
-        except OSError as error:
+        except OSError:
             logger.exception("The spool refused ledger entries")
-            return LedgerUnavailable(str(error))
-        return None
+            return frozenset(lines)
+        return frozenset()
 
     def _commit(self, lines: Sequence[bytes]) -> None:
         try:
@@ -144,12 +152,19 @@ class LedgerWriter:
 
     def _commit_one_by_one(self, lines: Sequence[bytes]) -> None:
         """One entry that the database will never take must not hold up the others, nor be lost."""
+        lost = set()
         for line in lines:
             try:
                 entries.insert([line])
             except _REFUSED:
                 logger.exception("The database refuses a ledger entry: kept in the folder of rejected entries")
-                self._spool.reject(line)
+                try:
+                    self._spool.reject(line)
+                except OSError:
+                    logger.exception("There is nowhere to keep a refused ledger entry")
+                    lost.add(line)
+        if lost:
+            raise _NowhereToKeep(frozenset(lost))
 
     def _drain_if_due(self) -> None:
         if self.spooling and time.monotonic() - self._last_drain >= DRAIN_INTERVAL_SECONDS:

@@ -19,6 +19,7 @@ from proxy.providers.base import Provider
 logger = logging.getLogger(__name__)
 
 DEFAULT_TIMEOUT_SECONDS = 600.0
+_OWN_FAMILIES = re.compile(r"_cost_per_|_token_cost|^(litellm|auto_router|aws|azure|vertex|watsonx)_")
 # The ledger's column.
 _LONGEST_MODEL = 255
 _CREATED = 1677610602  # LiteLLM's answer to "created" in GET /models
@@ -32,6 +33,9 @@ _OWN_PARAMS = frozenset(
         "mock_response", "drop_params", "litellm_credential_name", "extra_headers", "headers",
         "input_cost_per_token", "output_cost_per_token", "input_cost_per_second", "output_cost_per_second",
         "cache_read_input_token_cost", "cache_creation_input_token_cost", "output_cost_per_reasoning_token",
+        "additional_drop_params", "allowed_openai_params", "configurable_clientside_auth_params", "max_file_size_mb",
+        "merge_reasoning_content_in_choices", "mock_timeout", "modify_params", "use_in_pass_through",
+        "use_litellm_proxy",
     }
 )  # fmt: skip
 
@@ -117,7 +121,9 @@ def build(row: models.Deployment, *, now: datetime) -> Deployment:
         stream_timeout=_seconds("stream_timeout", params.get("stream_timeout")) or timeout,
         weight=_weight(params),
         defaults={
-            name: value for name, value in params.items() if name not in _OWN_PARAMS and name not in secret_params
+            name: value
+            for name, value in params.items()
+            if name not in _OWN_PARAMS and name not in secret_params and not _OWN_FAMILIES.search(name)
         },
         price=_price(provider.name, model, info, params, now=now),
         secrets=_secrets(params, secret_params, extra_headers),
@@ -181,11 +187,12 @@ def _without_secrets(api_base: str) -> str:
 def _price(
     provider: str, model: str, info: Mapping[str, Any], params: Mapping[str, Any], *, now: datetime
 ) -> KnownPrice | None:
-    base_model = _text("base_model", info.get("base_model"))
-    if base_model:
-        prefix, slash, name = base_model.partition("/")
-        provider, model = (prefix, name) if slash else (provider, base_model)
-    return find_price(provider=provider, model=model, params={**info, **params}, now=now)
+    model = _text("base_model", info.get("base_model")) or model
+    fields = {**info, **params}
+    prefix, slash, name = model.partition("/")
+    # Either the prefix names the provider, or it is part of the model's own name (meta-llama/...).
+    by_prefix = find_price(provider=prefix, model=name, params=fields, now=now) if slash else None
+    return by_prefix or find_price(provider=provider, model=model, params=fields, now=now)
 
 
 def _secrets(

@@ -98,9 +98,10 @@ class Relay:
         usage = attempt.deployment.provider.usage(scanner.usage)
         basis = Basis.USAGE if usage else Basis.ESTIMATED
         usage = usage or self._estimate()
+        self._error = self._error or self._told()
         try:
-            if error := self._error or self._told():
-                await attempt.fail(error, usage=usage, basis=basis)
+            if self._error:
+                await attempt.fail(self._error, usage=usage, basis=basis)
             else:
                 await attempt.succeed(usage, basis=basis)
         except LedgerUnavailable:

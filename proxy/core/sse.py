@@ -27,7 +27,8 @@ class StreamScanner:
     """Feed it what the upstream sends; it gives back what the client shall see.
 
     `model` replaces the upstream's name for itself. Without `wants_usage` the chunk that only carries usage is kept
-    back. `[DONE]` is always kept back: the caller sends it once the ledger entry is durable.
+    back. `[DONE]` is always kept back: the caller sends it once the ledger entry is durable. So is an error told as an
+    event: the caller tells it without what may be secret in it.
     """
 
     model: str
@@ -87,6 +88,7 @@ class StreamScanner:
         choices = chunk.get("choices")
         if error := chunk.get("error"):
             self.error = error if isinstance(error, dict) else {"message": str(error)}
+            return False
         if not self.upstream_id and isinstance(chunk.get("id"), str):
             self.upstream_id = chunk["id"]
         if not self.first_token and _has_content(choices):
