@@ -38,6 +38,7 @@ def start(prepared: Launch, options: argparse.Namespace, document: Document | No
     if demo:
         demo.start()
         document = demo_document()
+        importer.apply(document)
     warnings = [*prepared.warnings, *_apply(document)]
     background = Background()
     background.start()
@@ -94,8 +95,7 @@ def _wants_demo() -> bool:
 def _apply(document: Document | None) -> list[str]:
     if document is None:
         return []
-    diff = importer.apply(document)
-    for line in diff.lines():
+    for line in importer.apply(document).lines():
         logger.info("Configuration applied", extra={"change": line})
     return _doubts(document)
 

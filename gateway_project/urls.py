@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView
 
 from gateway_project.api import not_found
 from gateway_project.metrics import MetricsView
@@ -14,6 +15,7 @@ lean = [*proxy_urls.lean, *metrics]
 
 urlpatterns = [
     *metrics,
+    path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
     path("", include(proxy_urls)),
 ]

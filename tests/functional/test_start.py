@@ -192,3 +192,9 @@ def test_configuration_applied_twice_changes_nothing(tmp_path: Path, store: Stor
     with gateway:
         assert "Configuration applied" not in gateway.log()[length:]
     assert MASTER_KEY not in str(gateway.rows("SELECT * FROM proxy_configfield"))
+
+
+def test_the_bare_address_leads_to_the_admin(gateway: Gateway) -> None:
+    response = httpx.get(gateway.url, trust_env=False)
+
+    assert (response.status_code, response.headers["location"]) == (302, "/admin/")
