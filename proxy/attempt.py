@@ -22,7 +22,8 @@ from proxy.runtime import Runtime
 from teams.snapshot import Principal
 
 NO_USAGE = Usage()
-_random_bits = random.SystemRandom().getrandbits
+# Seeded by the system and then fast: an id must be unique, not secret.
+_random_bits = random.Random().getrandbits  # noqa: S311
 
 
 def new_id() -> UUID:

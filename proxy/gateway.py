@@ -1,11 +1,12 @@
 """A completion, step by step: who asks, for what, may they, who serves it, what did it cost, here is the answer."""
 
+import random
 import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from uuid import uuid4
+from uuid import UUID
 
 import orjson
 from django.http import HttpResponse
@@ -171,6 +172,7 @@ def forwarded_headers(headers: Mapping[str, str]) -> list[tuple[str, str]]:
     return found
 
 
+_random_bits = random.Random().getrandbits  # noqa: S311 - an id, not a secret
 _CALL_ID = re.compile(r"[\w.:@/+=-]{1,128}", re.ASCII)
 
 
@@ -178,7 +180,7 @@ def _call_id(request: LeanRequest) -> str:
     """The client's own or a new one. Raises BadRequest for one that could not go into a header or a log."""
     given: str | None = request.META.get("HTTP_X_LITELLM_CALL_ID")
     if given is None:
-        return str(uuid4())
+        return str(UUID(int=_random_bits(128), version=4))
     if not _CALL_ID.fullmatch(given):
         raise BadRequest(
             "x-litellm-call-id must be 1 to 128 letters, digits or any of ._:@/+=-", param="x-litellm-call-id"

@@ -13,9 +13,8 @@ LONGEST_EVENT = 1024 * 1024
 DONE = b"[DONE]"
 
 _BOUNDARY = re.compile(rb"\r?\n\r?\n")
-_USAGE = re.compile(rb'"usage"\s*:\s*\{')
+_NEWS = re.compile(rb'\[DONE\]|"usage"\s*:\s*\{|"error"\s*:\s*[{"]')
 _MODEL = re.compile(rb'"model"\s*:\s*"(?:[^"\\]|\\.)*"')
-_ERROR = re.compile(rb'"error"\s*:\s*[{"]')
 
 
 class EventTooLong(ValueError):
@@ -57,17 +56,22 @@ class StreamScanner:
         return self._pass(rest.rstrip() + b"\n\n") if rest.strip() else b""
 
     def _pass(self, block: bytes) -> bytes:
-        if self.first_token and not self._carries_news(block):
-            self.events += _count_data_lines(block)
-            return self._rename(block)
-        parts = _BOUNDARY.split(block)
-        return b"".join(self._event(event) for event in parts if event.strip())
-
-    @staticmethod
-    def _carries_news(block: bytes) -> bool:
-        return DONE in block or _USAGE.search(block) is not None or _ERROR.search(block) is not None
+        """Whole events. Until the first token each is read; after it only what begins with the first news."""
+        parts = []
+        while block and not self.first_token:
+            event, block = _first_event(block)
+            parts.append(self._event(event))
+        if block:
+            news = _NEWS.search(block)
+            known = len(block) if news is None else _last_boundary(block[: news.start()])
+            self.events += _count_data_lines(block[:known])
+            parts.append(self._rename(block[:known]))
+            parts += map(self._event, _BOUNDARY.split(block[known:]))
+        return b"".join(parts)
 
     def _event(self, event: bytes) -> bytes:
+        if not event.strip():
+            return b""
         text = _data(event)
         if text is None:
             return event + b"\n\n"
@@ -106,6 +110,12 @@ class StreamScanner:
         if not self._written:
             self._written = b'"model":' + orjson.dumps(self.model)
         return self._written
+
+
+def _first_event(block: bytes) -> tuple[bytes, bytes]:
+    """The first event without its boundary, and the rest."""
+    end = _BOUNDARY.search(block)
+    return (block, b"") if end is None else (block[: end.start()], block[end.end() :])
 
 
 def _count_data_lines(block: bytes) -> int:
