@@ -127,16 +127,17 @@ def _print_banner(
     url = f"http://{f'[{host}]' if ':' in host else host}:{options.port}"
     lines = [f"Tollkeeper is up: {url}   admin: {url}/admin/   metrics: {url}/metrics"]
     lines.append(f"Data folder: {prepared.data}")
+    made_here = prepared.secrets.master_key == settings.MASTER_KEY
     if prepared.first_run:
-        lines += [
-            f"Admin login, shown once: {admin} / {prepared.secrets.admin_password}",
-            f"Master key, shown once:  {settings.MASTER_KEY}",
-            f"Both are kept in {prepared.data / 'secrets.json'}; change the password after the first login.",
-        ]
+        lines.append(f"Admin login, shown once: {admin} / {prepared.secrets.admin_password}")
+        if made_here:
+            lines.append(f"Master key, shown once:  {settings.MASTER_KEY}")
+        lines.append(f"Kept in {prepared.data / 'secrets.json'}; change the password after the first login.")
     if demo:
+        key = settings.MASTER_KEY if prepared.first_run and made_here else "$LITELLM_MASTER_KEY"
         lines += [
             "No configuration was given: this is the demo, with a provider on this machine. Try:",
-            f"  curl {url}/v1/chat/completions -H 'Authorization: Bearer {_shown_key(prepared)}' \\",
+            f'  curl {url}/v1/chat/completions -H "Authorization: Bearer {key}" \\',
             "    -H 'Content-Type: application/json' \\",
             """    -d '{"model":"gpt-4o","messages":[{"role":"user","content":"Hi"}]}'""",
             f'The model "{FAILING_MODEL}" fails on purpose: ask it, and the alert is printed here.',
@@ -144,7 +145,3 @@ def _print_banner(
         ]
     lines += [f"warning: {warning}" for warning in warnings]
     print("\n" + "\n".join(lines) + "\n", flush=True)
-
-
-def _shown_key(prepared: Launch) -> str:
-    return settings.MASTER_KEY if prepared.first_run else "$LITELLM_MASTER_KEY"

@@ -87,6 +87,12 @@ def test_stop_lets_a_running_stream_finish(tmp_path: Path, upstream: FakeUpstrea
     assert len(gateway.rows("SELECT 1 FROM budgets_ledgerentry")) == len(upstream.billed) == 1
 
 
+def test_master_key_of_the_operator_is_not_printed(tmp_path: Path) -> None:
+    with Gateway(tmp_path / "data") as gateway:
+        assert "Admin login, shown once" in gateway.log()
+        assert MASTER_KEY not in gateway.log()
+
+
 def refused(gateway: Gateway, *arguments: str) -> str:
     done = gateway.run("up", "--port", "0", *arguments)
     assert done.returncode != 0
