@@ -103,6 +103,8 @@ def _apply(document: Document | None) -> list[str]:
 def _doubts(document: Document) -> list[str]:
     """What is probably not meant, in sentences."""
     doubts = document.unknown_keys()
+    if idle := document.without_effect():
+        doubts.append(f"accepted, and without effect in this version: {', '.join(idle)}")
     for entry in document.model_list:
         params = entry.litellm_params
         provider, _ = split_model(params.model, custom_provider=(params.model_extra or {}).get("custom_llm_provider"))

@@ -82,6 +82,14 @@ ALERTING_ARGS = frozenset(
     """.split()
 )
 
+# What this version acts on; the rest is read, stored and told to have no effect.
+IN_EFFECT = frozenset(
+    """
+    alert_to_webhook_url alert_types alerting callbacks custom_prometheus_metadata_labels custom_prometheus_tags
+    dangerously_permit_weak_or_unset_master_key database_url master_key redis_host redis_password redis_port redis_url
+    """.split()
+)
+
 # Secrets and addresses with passwords: read when the process starts, and never stored in a row.
 NEVER_STORED = frozenset(
     {"master_key", "database_url", "redis_host", "redis_password", "redis_port", "redis_url", "redis_db"}

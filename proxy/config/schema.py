@@ -140,6 +140,21 @@ class Document(BaseModel):
             *_unknown("router_settings.", self.router_settings, known.ROUTER),
         ]
 
+    def without_effect(self) -> list[str]:
+        """Settings that are known and that this version does not act on, by their full name."""
+        given = {
+            "general_settings": self.general_settings.model_dump(exclude_unset=True),
+            "litellm_settings": self.litellm_settings.model_dump(exclude_unset=True),
+            "router_settings": self.router_settings,
+        }
+        names = {"general_settings": known.GENERAL, "litellm_settings": known.LITELLM, "router_settings": known.ROUTER}
+        return [
+            f"{section}.{name}"
+            for section, values in given.items()
+            for name in values
+            if name in names[section] - known.IN_EFFECT
+        ]
+
 
 def _unknown(prefix: str, given: Mapping[str, Any], names: frozenset[str]) -> list[str]:
     return [

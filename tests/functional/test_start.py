@@ -170,6 +170,13 @@ def test_unknown_keys_warn_once_with_a_suggestion(tmp_path: Path) -> None:
         assert "(did you mean 'num_retries'?)" in gateway.log()
 
 
+def test_settings_that_this_version_does_not_act_on_are_told(tmp_path: Path) -> None:
+    config = {"litellm_settings": {"max_budget": 5, "callbacks": ["prometheus"]}, "router_settings": {"num_retries": 2}}
+    with Gateway(tmp_path / "data", config) as gateway:
+        names = "litellm_settings.max_budget, router_settings.num_retries"
+        assert f"warning: accepted, and without effect in this version: {names}\n" in gateway.log()
+
+
 def test_check_prints_the_difference_and_writes_nothing(tmp_path: Path, upstream: FakeUpstream) -> None:
     gateway = Gateway(tmp_path / "data", {"model_list": [model("gpt-4o", upstream.url)]})
     with gateway:
