@@ -128,4 +128,9 @@ class Relay:
 
 def estimate_tokens(value: Any) -> int:
     """Four bytes a token: for an upstream that reports no usage, and marked as an estimate in the ledger."""
-    return (len(orjson.dumps(value)) + 3) // 4
+    try:
+        length = len(orjson.dumps(value))
+    except orjson.JSONEncodeError:
+        # Nested deeper than this encoder goes.
+        length = len(str(value))
+    return (length + 3) // 4

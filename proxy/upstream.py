@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,21 +38,21 @@ class Upstream:
     async def close(self) -> None:
         await self._transport.aclose()
 
-    async def complete(self, deployment: Deployment, body: Mapping[str, Any]) -> Answer:
+    async def complete(self, deployment: Deployment, content: bytes) -> Answer:
         """Post and read the whole answer. Raises UpstreamError."""
         started = time.monotonic()
         with _mapped(deployment, limit=deployment.timeout, started=started):
             # The time-out of each read alone would let an upstream trickle for ever.
             async with asyncio.timeout(deployment.timeout):
-                response = await self._post(deployment, body, timeout=deployment.timeout)
+                response = await self._post(deployment, content, timeout=deployment.timeout)
                 raw = await _read_and_close(response, most=MOST_ANSWER_BYTES)
         return Answer(body=_parse(raw, deployment), headers=response.headers)
 
-    async def stream(self, deployment: Deployment, body: Mapping[str, Any]) -> "UpstreamStream":
+    async def stream(self, deployment: Deployment, content: bytes) -> "UpstreamStream":
         """Post and return once the status is known to be 200. Raises UpstreamError."""
         started = time.monotonic()
         with _mapped(deployment, limit=deployment.stream_timeout, started=started):
-            response = await self._post(deployment, body, timeout=deployment.stream_timeout)
+            response = await self._post(deployment, content, timeout=deployment.stream_timeout)
             if response.headers.get("content-type", "").startswith("application/json"):
                 _parse(await _read_and_close(response, most=_MOST_ERROR_BYTES), deployment)
                 raise UpstreamFailure("the upstream did not stream", provider=deployment.provider.name)
@@ -61,14 +61,14 @@ class Upstream:
                 raise UpstreamFailure("the stream is compressed", provider=deployment.provider.name)
         return UpstreamStream(response, deployment)
 
-    async def _post(self, deployment: Deployment, body: Mapping[str, Any], *, timeout: float) -> httpx.Response:
+    async def _post(self, deployment: Deployment, content: bytes, *, timeout: float) -> httpx.Response:
         # Straight to the transport: the client above it adds redirects, cookies and authentication, none wanted here.
         response = await self._transport.handle_async_request(
             httpx.Request(
                 "POST",
                 deployment.url,
                 headers=deployment.headers,
-                content=orjson.dumps(body),
+                content=content,
                 extensions={"timeout": {"connect": CONNECT_SECONDS, "read": timeout, "pool": CONNECT_SECONDS}},
             )
         )

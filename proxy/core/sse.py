@@ -91,7 +91,7 @@ class StreamScanner:
         """False when the client shall not see this chunk."""
         choices = chunk.get("choices")
         if error := chunk.get("error"):
-            self.error = error if isinstance(error, dict) else {"message": str(error)}
+            self.error = _told(error)
             return False
         if not self.upstream_id and isinstance(chunk.get("id"), str):
             self.upstream_id = chunk["id"]
@@ -110,6 +110,13 @@ class StreamScanner:
         if not self._written:
             self._written = b'"model":' + orjson.dumps(self.model)
         return self._written
+
+
+def _told(error: Any) -> dict[str, Any]:
+    """The texts of an error; whatever else an upstream packs into it stays out."""
+    if not isinstance(error, dict):
+        return {"message": str(error)}
+    return {name: error[name] for name in ("message", "type", "code", "param") if isinstance(error.get(name), str)}
 
 
 def _first_event(block: bytes) -> tuple[bytes, bytes]:

@@ -52,6 +52,10 @@ BROKEN_JSON = {
     "raw surrogate": raw('{"model": "\ud800", "messages": []}'),
     "not UTF-8": b'{"model": "gpt-4o\xff", "messages": []}',
     "nesting of 10,000": b'{"model": "gpt-4o", "messages": ' + b"[" * 10_000 + b"]" * 10_000 + b"}",
+    "nesting of 500": b'{"model": "gpt-4o", "messages": [{"role": "user", "content": '
+    + b"[" * 500
+    + b"]" * 500
+    + b"}]}",
     "a list": b"[]",
     "a number": b"7",
     "null": b"null",

@@ -1,0 +1,55 @@
+"""The headers of an answer: whose it is, what it cost, and what the upstream said (api.md 1.3)."""
+
+from collections.abc import Mapping
+
+from budgets.core.pricing import NANO, Cost
+from proxy.attempt import Attempt
+from proxy.version import VERSION
+
+
+def common_headers(attempt: Attempt) -> dict[str, str]:
+    return {
+        "x-litellm-call-id": attempt.call_id,
+        **dict(attempt.deployment.answer_headers),
+        "x-litellm-model-group": attempt.deployment.model_group,
+        "x-litellm-version": VERSION,
+        "x-litellm-attempted-retries": "0",
+        "x-litellm-attempted-fallbacks": "0",
+        **dict(attempt.principal.limit_headers),
+    }
+
+
+def cost_headers(cost: Cost, *, known: bool) -> list[tuple[str, str]]:
+    """Dollars, as LiteLLM writes them; nothing at all when no price is known."""
+    if not known:
+        return []
+    parts = (
+        ("x-litellm-response-cost", cost.total),
+        ("x-litellm-response-cost-original", cost.total),
+        ("x-litellm-response-cost-input", cost.input),
+        ("x-litellm-response-cost-output", cost.output),
+        ("x-litellm-response-cost-cache-read", cost.cache_read),
+        ("x-litellm-response-cost-cache-creation", cost.cache_creation),
+        ("x-litellm-response-cost-reasoning", cost.reasoning),
+    )
+    return [(name, repr(nano / NANO)) for name, nano in parts[:2]] + [
+        (name, repr(nano / NANO)) for name, nano in parts[2:] if nano
+    ]
+
+
+# Ours to decide, or only true between the upstream and us.
+_NOT_FORWARDED = frozenset(
+    {"connection", "content-encoding", "content-length", "keep-alive", "set-cookie", "trailer", "transfer-encoding"}
+)
+
+
+def forwarded_headers(headers: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The upstream's headers under `llm_provider-`, its rate limits also under their own names."""
+    found = []
+    for name, value in headers.items():
+        if name in _NOT_FORWARDED or not value.isprintable():
+            continue
+        found.append((f"llm_provider-{name}", value))
+        if name.startswith("x-ratelimit-"):
+            found.append((name, value))
+    return found
