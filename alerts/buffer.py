@@ -56,6 +56,8 @@ class AlertBuffer:
             elif len(self._waiting) < MOST_FINGERPRINTS:
                 self._waiting[fingerprint] = _Counted(event, count)
             else:
+                if not self.dropped:
+                    logger.error("More kinds of events wait than the buffer holds: further kinds are dropped")
                 self.dropped += 1
 
     def _work(self) -> None:

@@ -141,7 +141,6 @@ def _sqlite(path: Path) -> dict[str, Any]:
 
 
 DATABASES = {"default": _database()}
-EMBEDDED = DATABASES["default"]["ENGINE"].endswith("sqlite3")
 
 
 def _redis_url() -> str:

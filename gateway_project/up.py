@@ -38,8 +38,7 @@ def start(prepared: Launch, options: argparse.Namespace, document: Document | No
     if demo:
         demo.start()
         document = demo_document()
-        importer.apply(document)
-    warnings = [*prepared.warnings, *_apply(document)]
+    warnings = [*prepared.warnings, *_apply(document, tell=demo is None)]
     background = Background()
     background.start()
 
@@ -92,11 +91,12 @@ def _wants_demo() -> bool:
     return not Deployment.objects.exclude(id__startswith=ID_PREFIX).exists()
 
 
-def _apply(document: Document | None) -> list[str]:
+def _apply(document: Document | None, *, tell: bool) -> list[str]:
     if document is None:
         return []
     for line in importer.apply(document).lines():
-        logger.info("Configuration applied", extra={"change": line})
+        if tell:
+            logger.info("Configuration applied", extra={"change": line})
     return _doubts(document)
 
 

@@ -47,7 +47,6 @@ class Runtime:
         self.ledger = LedgerWriter(Spool(settings.LEDGER_SPOOL_DIR))
         self.chance = random.Random()  # noqa: S311 - spreads load
         self.draining = False
-        self.tasks: set[asyncio.Task[None]] = set()
         self._master_key = settings.MASTER_KEY
         self._seen: dict[str, int] = {}
         self._built_at = 0.0
@@ -67,8 +66,6 @@ class Runtime:
         self.draining = True
         self._stopping.set()
         revisions.changed.wake()
-        if self.tasks:
-            await asyncio.wait(self.tasks, timeout=30)
         await self.upstream.close()
         await self.ledger.stop()
         await asyncio.to_thread(alerts.services.stop_buffer)
