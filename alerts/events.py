@@ -42,6 +42,14 @@ class AlertType(StrEnum):
     INTERNAL_USER_UPDATED = "internal_user_updated"
     INTERNAL_USER_DELETED = "internal_user_deleted"
 
+    # Ours, beside LiteLLM's.
+    VIRTUAL_KEY_REGENERATED = "virtual_key_regenerated"
+    VIRTUAL_KEY_BLOCKED = "virtual_key_blocked"
+    TEAM_MEMBER_ADDED = "team_member_added"
+    TEAM_MEMBER_REMOVED = "team_member_removed"
+    DEPLOYMENT_CHANGED = "deployment_changed"
+    BUDGET_CHANGED = "budget_changed"
+
 
 OFF_BY_DEFAULT = frozenset(
     {
@@ -55,6 +63,12 @@ OFF_BY_DEFAULT = frozenset(
         AlertType.NEW_INTERNAL_USER_CREATED,
         AlertType.INTERNAL_USER_UPDATED,
         AlertType.INTERNAL_USER_DELETED,
+        AlertType.VIRTUAL_KEY_REGENERATED,
+        AlertType.VIRTUAL_KEY_BLOCKED,
+        AlertType.TEAM_MEMBER_ADDED,
+        AlertType.TEAM_MEMBER_REMOVED,
+        AlertType.DEPLOYMENT_CHANGED,
+        AlertType.BUDGET_CHANGED,
     }
 )
 ON_BY_DEFAULT = tuple(kind for kind in AlertType if kind not in OFF_BY_DEFAULT)
@@ -76,6 +90,8 @@ class Event:
     repeat_interval: ClassVar[int] = 4 * 3600
     # Not seen for this long, it counts as over.
     quiet_interval: ClassVar[int] = 300
+    # News rather than trouble: told once, over at once, and not kept where nobody wants it.
+    is_notice: ClassVar[bool] = False
 
     def identity(self) -> tuple[object, ...]:
         """What makes two events the same incident: never free text, times or request ids."""
@@ -161,3 +177,114 @@ class SpendNotTracked(Event):
 
     def labels(self) -> dict[str, str]:
         return {"model": self.model_group, "provider": self.provider}
+
+
+@dataclass(frozen=True)
+class ManagementEvent(Event):
+    """Somebody changed something. `changes` are field, old and new value as text; no value is ever a secret."""
+
+    is_notice = True
+    headline: ClassVar[str]
+
+    change_id: str
+    object_id: str
+    name: str
+    done_by: str
+    facts: tuple[tuple[str, str], ...] = ()
+    changes: tuple[tuple[str, str, str], ...] = ()
+    routing: tuple[tuple[str, str], ...] = ()
+
+    def identity(self) -> tuple[object, ...]:
+        return self.change_id, self.object_id
+
+    def title(self) -> str:
+        return f"{self.headline}: {self.name}"
+
+    def details(self) -> dict[str, str]:
+        changes = {name: f"{old or '(none)'} -> {new or '(none)'}" for name, old, new in self.changes}
+        return {"Action Done by": self.done_by, **dict(self.facts), **changes}
+
+    def labels(self) -> dict[str, str]:
+        return dict(self.routing)
+
+
+class KeyCreated(ManagementEvent):
+    alert_type = AlertType.NEW_VIRTUAL_KEY_CREATED
+    headline = "New Virtual Key Created"
+
+
+class KeyUpdated(ManagementEvent):
+    alert_type = AlertType.VIRTUAL_KEY_UPDATED
+    headline = "Virtual Key Updated"
+
+
+class KeyDeleted(ManagementEvent):
+    alert_type = AlertType.VIRTUAL_KEY_DELETED
+    headline = "Virtual Key Deleted"
+
+
+class KeyRegenerated(ManagementEvent):
+    alert_type = AlertType.VIRTUAL_KEY_REGENERATED
+    headline = "Virtual Key Regenerated"
+
+
+class KeyBlocked(ManagementEvent):
+    """Also when it is let in again: the changed field says which."""
+
+    alert_type = AlertType.VIRTUAL_KEY_BLOCKED
+    headline = "Virtual Key Blocked or Unblocked"
+
+
+class TeamCreated(ManagementEvent):
+    alert_type = AlertType.NEW_TEAM_CREATED
+    headline = "New Team Created"
+
+
+class TeamUpdated(ManagementEvent):
+    alert_type = AlertType.TEAM_UPDATED
+    headline = "Team Updated"
+
+
+class TeamDeleted(ManagementEvent):
+    alert_type = AlertType.TEAM_DELETED
+    headline = "Team Deleted"
+
+
+class TeamMemberAdded(ManagementEvent):
+    alert_type = AlertType.TEAM_MEMBER_ADDED
+    headline = "Team Member Added"
+
+
+class TeamMemberRemoved(ManagementEvent):
+    alert_type = AlertType.TEAM_MEMBER_REMOVED
+    headline = "Team Member Removed"
+
+
+class InternalUserCreated(ManagementEvent):
+    alert_type = AlertType.NEW_INTERNAL_USER_CREATED
+    headline = "New Internal User Created"
+
+
+class InternalUserUpdated(ManagementEvent):
+    alert_type = AlertType.INTERNAL_USER_UPDATED
+    headline = "Internal User Updated"
+
+
+class InternalUserDeleted(ManagementEvent):
+    alert_type = AlertType.INTERNAL_USER_DELETED
+    headline = "Internal User Deleted"
+
+
+class DeploymentChanged(ManagementEvent):
+    alert_type = AlertType.DEPLOYMENT_CHANGED
+    headline = "Deployment Changed"
+
+
+class NewModelAdded(ManagementEvent):
+    alert_type = AlertType.NEW_MODEL_ADDED
+    headline = "New Model Added"
+
+
+class BudgetChanged(ManagementEvent):
+    alert_type = AlertType.BUDGET_CHANGED
+    headline = "Budget Changed"

@@ -24,6 +24,8 @@ from alerts.wakeup import wake_channels
 @transaction.atomic
 def raise_event(event: Event, *, count: int, now: datetime) -> Reason:
     """Open the event's incident, or count it on the open one. Exactly one caller opens it, however many race."""
+    if event.is_notice:
+        return _tell_once(event, now=now)
     if incident := _count_on_open(event, count=count, now=now):
         return _repeat_if_due(incident, event, now=now)
     decision = route(event.alert_type, load_routing())
@@ -68,8 +70,26 @@ def _count_on_open(event: Event, *, count: int, now: datetime) -> Incident | Non
     return open_one.first()
 
 
+def _tell_once(event: Event, *, now: datetime) -> Reason:
+    decision = route(event.alert_type, load_routing())
+    if decision.reason == Reason.TYPE_DISABLED:
+        return decision.reason
+    incident = _incident(event, decision, count=1, now=now)
+    incident.status = IncidentStatus.RESOLVED
+    incident.resolved_at = now
+    incident.save(force_insert=True)
+    _tell(incident, decision.channel_ids, kind=DeliveryKind.NOTICE, now=now)
+    return decision.reason
+
+
 def _open(event: Event, decision: Decision, *, count: int, now: datetime) -> Incident | None:
-    incident = Incident(
+    incident = _incident(event, decision, count=count, now=now)
+    Incident.objects.bulk_create([incident], ignore_conflicts=True)
+    return Incident.objects.filter(pk=incident.pk).first()
+
+
+def _incident(event: Event, decision: Decision, *, count: int, now: datetime) -> Incident:
+    return Incident(
         fingerprint=event.fingerprint(),
         alert_type=event.alert_type,
         level=event.level,
@@ -83,8 +103,6 @@ def _open(event: Event, decision: Decision, *, count: int, now: datetime) -> Inc
         next_notify_at=now + timedelta(seconds=event.repeat_interval),
         quiet_seconds=event.quiet_interval,
     )
-    Incident.objects.bulk_create([incident], ignore_conflicts=True)
-    return Incident.objects.filter(pk=incident.pk).first()
 
 
 def _storable(text: str) -> str:

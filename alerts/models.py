@@ -149,6 +149,7 @@ class DeliveryKind(models.TextChoices):
     FIRING = "firing", "Firing"
     REPEAT = "repeat", "Still firing"
     RESOLVED = "resolved", "Resolved"
+    NOTICE = "notice", "Notice"
 
 
 class Delivery(models.Model):

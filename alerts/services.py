@@ -1,7 +1,7 @@
 """The verbs other apps may use: emit an event, set up the operator's channels, test a channel."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +42,15 @@ def emit(event: Event) -> None:
         _buffer.add(event)
     else:
         incidents.raise_event(event, count=1, now=timezone.now())
+
+
+def tell(candidates: Sequence[Event]) -> None:
+    """Raise one event for one change, in the caller's transaction: the first whose type is switched on."""
+    enabled = set(enabled_alert_types()) if candidates else set()
+    for event in candidates:
+        if event.alert_type in enabled:
+            incidents.raise_event(event, count=1, now=timezone.now())
+            return
 
 
 @dataclass(frozen=True)

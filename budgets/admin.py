@@ -1,12 +1,21 @@
-"""Admin pages of budgets, prices and the ledger."""
+"""Admin pages of prices, the ledger and its adjustments, and what the page of keys says about money."""
+
+from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin import display
 from django.http import HttpRequest
-from unfold.admin import ModelAdmin, TabularInline
+from django.utils import timezone
+from unfold.admin import ModelAdmin
 
-from budgets.core.pricing import NANO
-from budgets.models import Budget, BudgetAssignment, LedgerEntry, PriceSnapshot
+from budgets.models import LedgerEntry, PriceSnapshot, Scope, SpendAdjustment
+from budgets.spend import adjust, spend_of_keys
+from teams import audit
+from teams.admin.keys import VirtualKeyPage, may_govern
+from teams.admin.texts import dollars
+from teams.admin.verbs import Done, Verb
+from teams.models import VirtualKey
+from teams.money import to_dollars
 
 
 class ReadOnlyPage(ModelAdmin):
@@ -20,30 +29,6 @@ class ReadOnlyPage(ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
-
-
-class BudgetAssignmentInline(TabularInline):
-    model = BudgetAssignment
-    extra = 0
-
-
-@admin.register(Budget)
-class BudgetPage(ModelAdmin):
-    list_display = ("id", "hard_limit", "soft_limit", "duration", "updated_at")
-    search_fields = ("id", "assignments__entity_id")
-    readonly_fields = ("created_at", "updated_at")
-    inlines = (BudgetAssignmentInline,)
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Budget | None = None) -> tuple[str, ...]:
-        return ("id", *self.readonly_fields) if obj else self.readonly_fields
-
-    @display(description="hard limit", ordering="max_nano")
-    def hard_limit(self, budget: Budget) -> str:
-        return as_dollars(budget.max_nano)
-
-    @display(description="soft limit", ordering="soft_nano")
-    def soft_limit(self, budget: Budget) -> str:
-        return as_dollars(budget.soft_nano)
 
 
 @admin.register(PriceSnapshot)
@@ -74,13 +59,54 @@ class LedgerEntryPage(ReadOnlyPage):
 
     @display(description="amount", ordering="amount_nano")
     def amount(self, entry: LedgerEntry) -> str:
-        return as_dollars(entry.amount_nano) if entry.price_id or not entry.amount_nano else "no price"
+        return dollars(entry.amount_nano) if entry.price_id or not entry.amount_nano else "no price"
 
 
-def as_dollars(nano: int | None) -> str:
-    """Every digit down to the nano-dollar, without trailing zeros beyond cents."""
-    if nano is None:
-        return "-"
-    text = f"{abs(nano) // NANO}.{abs(nano) % NANO:09d}"
-    cents, rest = text[:-7], text[-7:].rstrip("0")
-    return f"{'-' if nano < 0 else ''}${cents}{rest}"
+@admin.register(SpendAdjustment)
+class SpendAdjustmentPage(ReadOnlyPage):
+    list_display = ("at", "scope", "entity_id", "amount", "actor_id")
+    list_filter = ("scope",)
+    search_fields = ("=entity_id", "=actor_id")
+    search_help_text = "Whose it is, or who made it: an id."
+    show_full_result_count = False
+    sortable_by = ()
+
+    @display(description="amount")
+    def amount(self, row: SpendAdjustment) -> str:
+        return dollars(row.amount_nano)
+
+
+def reset_spend(request: HttpRequest, key: VirtualKey, _: dict[str, Any]) -> Done:
+    now = timezone.now()
+    spent = spend_of_keys([key], now=now)[key.pk].period_nano
+    if not spent:
+        return Done(f"{key} has spent nothing in this period.")
+    adjust(Scope.KEY, str(key.pk), by_nano=-spent, at=now, actor_id=str(request.user.pk))
+    audit.note("key", key, before={"spend": to_dollars(spent)}, after={"spend": 0.0})
+    return Done(f"{key} counts as having spent nothing; before, it was {dollars(spent)}.")
+
+
+RESET_SPEND = Verb(
+    name="reset_spend", title="Reset spend", icon="restart_alt", may=may_govern, do=reset_spend, for_many=True,
+    question="What was spent in the current period no longer counts against the budget. The ledger stays as it is.",
+)  # fmt: skip
+
+admin.site.unregister(VirtualKey)
+
+
+@admin.register(VirtualKey)
+class KeyPageWithSpend(VirtualKeyPage):
+    verbs = (*VirtualKeyPage.verbs, RESET_SPEND)
+    facts = (*VirtualKeyPage.facts, "spent")
+
+    def get_fieldsets(self, request: HttpRequest, obj: VirtualKey | None = None) -> Any:
+        fieldsets = super().get_fieldsets(request, obj)
+        for title, options in fieldsets if obj is not None else ():
+            if title == "Budget and limits":
+                options["fields"] = ["spent", *options["fields"]]
+        return fieldsets
+
+    @display(description="spent")
+    def spent(self, key: VirtualKey) -> str:
+        spend = spend_of_keys([key], now=timezone.now())[key.pk]
+        return f"{dollars(spend.period_nano)} of the budget, {dollars(spend.total_nano)} ever"

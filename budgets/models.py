@@ -1,69 +1,34 @@
-"""Budgets, price snapshots and the ledger. Amounts are integer nano-dollars (1e-9 USD)."""
+"""Price snapshots and the ledger. Amounts are integer nano-dollars (1e-9 USD)."""
 
-from django.core.validators import MinValueValidator
 from django.db import models
 from django.utils import timezone
 
-from teams.models import new_id
-
-
-class Budget(models.Model):
-    """How much may be spent in a period. `id` is LiteLLM's `budget_id`; one row may serve many scopes."""
-
-    id = models.CharField("budget id", primary_key=True, max_length=255, default=new_id)
-    max_nano = models.BigIntegerField(
-        "hard limit, nano-dollars", null=True, blank=True, validators=[MinValueValidator(0)]
-    )
-    soft_nano = models.BigIntegerField(
-        "soft limit, nano-dollars", null=True, blank=True, validators=[MinValueValidator(0)]
-    )
-    duration = models.CharField(max_length=32, blank=True, help_text='Reset period such as "30d"; empty: never reset.')
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
-    updated_at = models.DateTimeField(auto_now=True)
-
-    class Meta:
-        ordering = ["id"]
-        constraints = [
-            models.CheckConstraint(
-                condition=models.Q(max_nano__isnull=True) | models.Q(max_nano__gte=0), name="budget_max_not_negative"
-            ),
-            models.CheckConstraint(
-                condition=models.Q(soft_nano__isnull=True) | models.Q(soft_nano__gte=0), name="budget_soft_not_negative"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return self.id
-
 
 class Scope(models.TextChoices):
-    PROXY = "proxy", "Whole proxy"
-    TEAM = "team", "Team"
-    MEMBER = "member", "Team member"
-    USER = "user", "User"
+    """Whom an amount is counted for."""
+
     KEY = "key", "Virtual key"
+    TEAM = "team", "Team"
+    USER = "user", "User"
     CUSTOMER = "customer", "Customer"
-    TAG = "tag", "Tag"
-    MODEL = "model", "Model group"
-    PROVIDER = "provider", "Provider"
-    DEPLOYMENT = "deployment", "Deployment"
+    MEMBER = "member", "Team member"
 
 
-class BudgetAssignment(models.Model):
-    """Which budget binds whom. The entity is named by its public id, as the ledger does, and may come later."""
+class SpendAdjustment(models.Model):
+    """A correction of what somebody counts as having spent, such as a reset. The ledger itself stays as it is."""
 
-    budget = models.ForeignKey(Budget, on_delete=models.CASCADE, related_name="assignments")
     scope = models.CharField(max_length=16, choices=Scope)
-    entity_id = models.CharField(max_length=255, blank=True, help_text="Empty for the whole proxy.")
+    entity_id = models.CharField(max_length=255, help_text="A key's is its number, which regeneration keeps.")
+    amount_nano = models.BigIntegerField("amount, nano-dollars")
+    at = models.DateTimeField()
+    actor_id = models.CharField(max_length=255, blank=True)
 
     class Meta:
-        ordering = ["scope", "entity_id"]
-        constraints = [
-            models.UniqueConstraint(fields=["budget", "scope", "entity_id"], name="one_assignment_per_budget_and_scope")
-        ]
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["scope", "entity_id", "at"], name="adjustment_of")]
 
     def __str__(self) -> str:
-        return f"{self.budget_id} on {self.scope} {self.entity_id}".strip()
+        return f"{self.scope} {self.entity_id}: {self.amount_nano}"
 
 
 class PriceSnapshot(models.Model):

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 from genai_prices.data_snapshot import get_snapshot
-from genai_prices.types import TieredPrices
+from genai_prices.types import ModelInfo, TieredPrices
 
 from budgets.core.pricing import NANO, Price, Rate, per_million
 from budgets.models import PriceSnapshot
@@ -85,7 +85,27 @@ def _decimal(name: str, value: Any) -> Decimal:
     return number
 
 
+def context_window(*, provider: str, model: str) -> int | None:
+    """How many tokens a prompt may have, where the table knows."""
+    found = _in_table(provider, model)
+    return found.context_window if found else None
+
+
 def _table_price(provider: str, model: str, *, now: datetime) -> Price | None:
+    found = _in_table(provider, model)
+    prices = found.get_prices(now) if found else None
+    if prices is None or (input_rate := _rate(prices.input_mtok)) is None:
+        return None
+    return Price(
+        input=input_rate,
+        output=_rate(prices.output_mtok) or Rate(0),
+        cached=_rate(prices.cache_read_mtok),
+        cache_creation=_rate(prices.cache_write_mtok),
+        reasoning=_rate(prices.output_reasoning_mtok),
+    )
+
+
+def _in_table(provider: str, model: str) -> ModelInfo | None:
     table = get_snapshot()
     table_provider = _TABLE_PROVIDERS.get(provider, provider)
     # For a provider it does not know the table guesses by the model's name; a price must not be a guess.
@@ -95,16 +115,7 @@ def _table_price(provider: str, model: str, *, now: datetime) -> Price | None:
         _, found = table.find_provider_model(model, None, table_provider, None)
     except LookupError:
         return None
-    prices = found.get_prices(now)
-    if (input_rate := _rate(prices.input_mtok)) is None:
-        return None
-    return Price(
-        input=input_rate,
-        output=_rate(prices.output_mtok) or Rate(0),
-        cached=_rate(prices.cache_read_mtok),
-        cache_creation=_rate(prices.cache_write_mtok),
-        reasoning=_rate(prices.output_reasoning_mtok),
-    )
+    return found
 
 
 def _rate(price: Decimal | TieredPrices | None) -> Rate | None:

@@ -16,4 +16,8 @@ app.autodiscover_tasks()
 app.conf.beat_schedule = {
     "flush alerts": {"task": "alerts.tasks.flush_alerts", "schedule": 5.0},
     "resolve quiet incidents": {"task": "alerts.tasks.resolve_quiet_incidents", "schedule": 30.0},
+    "note customers": {"task": "budgets.tasks.note_customers", "schedule": 60.0},
+    "rotate due keys": {"task": "teams.tasks.rotate_due_keys", "schedule": 60.0},
+    "tell forgotten changes": {"task": "teams.tasks.tell_forgotten_changes", "schedule": 30.0},
+    "forget followed changes": {"task": "teams.tasks.forget_followed_changes", "schedule": 3600.0},
 }

@@ -32,7 +32,7 @@ class AsyncAPIView(APIView):
             if handler is None:
                 return json_response({"detail": "Method Not Allowed"}, status=405)
             if not self.public:
-                request.principal = running().authenticate(request.META)
+                request.principal = running().authenticate(request)
             response: HttpResponseBase = await handler(request, *args, **kwargs)
         except ApiError as error:
             self.failed(request, error)

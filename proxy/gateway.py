@@ -5,6 +5,8 @@ import random
 import re
 import time
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -17,10 +19,11 @@ from budgets.ledger import LedgerUnavailable
 from budgets.models import Basis
 from proxy import auth
 from proxy.attempt import Attempt
-from proxy.core.chat import ChatRequest, clean, parse_chat
+from proxy.core.chat import ChatRequest, clean, parse_chat, parse_object
 from proxy.core.errors import BadRequest, ModelUnavailable, UnknownModel, UpstreamError
 from proxy.core.routing import simple_shuffle
 from proxy.headers import common_headers, cost_headers, forwarded_headers
+from proxy.policy import Policy
 from proxy.registry import Deployment
 from proxy.request import LeanRequest
 from proxy.runtime import Runtime
@@ -28,27 +31,52 @@ from proxy.streaming import Relay, RelayResponse, estimate_tokens
 from teams.snapshot import Principal
 
 
-async def complete_chat(request: LeanRequest, principal: Principal, runtime: Runtime) -> HttpResponseBase:
+async def complete_chat(request: LeanRequest, runtime: Runtime) -> HttpResponseBase:
     """Raises ApiError. The ledger entry is durable before the last byte is given."""
     arrived = time.perf_counter()
+    principal = request.principal = runtime.identify(request.META)
     call_id = _call_id(request)
-    chat = parse_chat(await request.read_json_body(), route=request.path)
-    deployment = _pick(runtime, principal, chat)
-    body = _upstream_body(chat, deployment)
+    raw = await request.read_json_body()
+    runtime.policy.ensure_size_allowed(len(raw))
+    body = parse_object(raw)
+    chat = parse_chat(body, route=request.path)
+    if customer_id := _customer_id(request, runtime.policy):
+        chat = replace(chat, end_user=customer_id)
+    model = auth.target_model(principal, chat.model)
+    auth.ensure_completion_allowed(
+        principal,
+        path=request.path,
+        model=chat.model,
+        access_groups=runtime.table.access_groups.get(model, ()),
+        body=body,
+        customer_id=chat.end_user,
+        customer=runtime.keys.customer(chat.end_user),
+        policy=runtime.policy,
+        now=datetime.now(UTC),
+    )
+    deployment = _pick(runtime, principal, model, asked=chat.model)
+    content = _upstream_body(chat, deployment)
     attempt = Attempt(runtime, principal, chat, deployment, route=request.path, call_id=call_id, arrived=arrived)
     try:
         if chat.stream:
-            return await _stream(request, attempt, body)
-        return await _whole(attempt, body)
+            return await _stream(request, attempt, content)
+        return await _whole(attempt, content)
     except LedgerUnavailable:
         raise ModelUnavailable("The gateway cannot keep its books at the moment, so it does not serve.") from None
 
 
-def _pick(runtime: Runtime, principal: Principal, chat: ChatRequest) -> Deployment:
-    auth.ensure_model_allowed(principal, chat.model)
-    deployments = runtime.table.groups.get(chat.model)
+def _customer_id(request: LeanRequest, policy: Policy) -> str:
+    """The end user that a header names; it goes before the body's."""
+    for header in policy.customer_headers:
+        if named := request.META.get(header):
+            return clean(named)
+    return ""
+
+
+def _pick(runtime: Runtime, principal: Principal, model: str, *, asked: str) -> Deployment:
+    deployments = runtime.table.deployments(model, team_id=principal.team_id)
     if not deployments:
-        raise UnknownModel(clean(chat.model))
+        raise UnknownModel(clean(asked))
     return simple_shuffle(deployments, chance=runtime.chance)
 
 

@@ -5,11 +5,12 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.utils import timezone
 
 from alerts.encrypted import EncryptedTextField
 from alerts.shapes import ObjectField
-from teams.models import new_id
+from teams.ids import new_id
+from teams.models.grants import Stamps
+from teams.secrets import is_secret_name
 
 
 class Source(models.TextChoices):
@@ -24,7 +25,7 @@ def validate_params(value: Any) -> None:
         raise ValidationError('It needs a model, such as {"model": "openai/gpt-4o"}.')
 
 
-class Deployment(models.Model):
+class Deployment(Stamps):
     """One upstream behind a model group: provider, model, address and credentials.
 
     `litellm_params` are LiteLLM's, without secrets; `os.environ/NAME` is resolved when the routing table is built.
@@ -42,11 +43,15 @@ class Deployment(models.Model):
     model_info = ObjectField(blank=True)
     blocked = models.BooleanField(default=False, help_text="Takes no requests.")
     source = models.CharField(max_length=16, choices=Source, default=Source.ADMIN, editable=False)
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
-    updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
         ordering = ["model_name", "id"]
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        """Split `litellm_params` into what may be shown and what is kept encrypted."""
+        secret = {name: value for name, value in params.items() if is_secret_name(name)}
+        self.litellm_params = {name: value for name, value in params.items() if name not in secret}
+        self.credentials = json.dumps(secret, sort_keys=True, separators=(",", ":")) if secret else ""
 
     def secret_params(self) -> dict[str, Any]:
         """The parameters that are kept encrypted."""

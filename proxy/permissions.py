@@ -19,7 +19,7 @@ class VirtualKeyAuthentication(BaseAuthentication):
     """For the management API: the same keys, the same answers. `request.auth` is the Principal."""
 
     def authenticate(self, request: Request) -> tuple[None, Principal]:
-        return None, running().authenticate(request.META)
+        return None, running().authenticate(request._request)
 
 
 class IsProxyAdmin(BasePermission):

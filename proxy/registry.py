@@ -4,7 +4,7 @@ import logging
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -63,11 +63,24 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True)
 class RoutingTable:
+    """`team_groups` are those that only one team may call; `access_groups` are the names under which models are
+
+    granted together, by model group.
+    """
+
     groups: Mapping[str, tuple[Deployment, ...]]
     settings: Mapping[str, Mapping[str, Any]]
+    team_groups: Mapping[tuple[str, str], tuple[Deployment, ...]] = field(default_factory=dict)
+    access_groups: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
-    def model_names(self) -> list[str]:
-        return sorted(self.groups)
+    def deployments(self, model_group: str, *, team_id: str | None) -> tuple[Deployment, ...]:
+        """Those of the team itself go before those of everybody."""
+        if team_id is not None and (own := self.team_groups.get((team_id, model_group))):
+            return own
+        return self.groups.get(model_group, ())
+
+    def model_names(self, *, team_id: str | None) -> list[str]:
+        return sorted({*self.groups, *(name for owner, name in self.team_groups if owner == team_id)})
 
     def describe(self, name: str) -> dict[str, Any]:
         return {"id": name, "object": "model", "created": _CREATED, "owned_by": "openai"}
@@ -76,19 +89,32 @@ class RoutingTable:
 def load_routing_table(*, now: datetime) -> RoutingTable:
     """Read the rows. A deployment that cannot be used is left out and told in the log: the others must serve."""
     groups: dict[str, list[Deployment]] = {}
+    team_groups: dict[tuple[str, str], list[Deployment]] = {}
+    access_groups: dict[str, set[str]] = {}
     for row in models.Deployment.objects.filter(blocked=False).order_by("model_name", "id"):
         try:
-            groups.setdefault(row.model_name, []).append(build(row, now=now))
+            built = build(row, now=now)
+            if team_id := row.model_info.get("team_id"):
+                name = row.model_info.get("team_public_model_name") or row.model_name
+                team_groups.setdefault((str(team_id), str(name)), []).append(built)
+                continue
+            groups.setdefault(row.model_name, []).append(built)
+            names = row.model_info.get("access_groups")
+            if isinstance(names, list):
+                access_groups.setdefault(row.model_name, set()).update(str(name) for name in names)
         except ValueError as error:
             logger.error(  # noqa: TRY400 - the sentence says it all
                 "A deployment is left out of the routing table",
                 extra={"deployment": row.pk, "model_group": row.model_name, "problem": str(error)},
             )
     settings: dict[str, dict[str, Any]] = {section: {} for section in models.Section}
-    for field in models.ConfigField.objects.order_by():
-        settings[field.section][field.name] = field.value
+    for setting in models.ConfigField.objects.order_by():
+        settings[setting.section][setting.name] = setting.value
     return RoutingTable(
-        groups={name: tuple(deployments) for name, deployments in groups.items() if deployments}, settings=settings
+        groups={name: tuple(deployments) for name, deployments in groups.items()},
+        settings=settings,
+        team_groups={owner: tuple(deployments) for owner, deployments in team_groups.items()},
+        access_groups={name: frozenset(names) for name, names in access_groups.items()},
     )
 
 

@@ -13,19 +13,22 @@ from datetime import UTC, datetime
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
+from django.http import HttpRequest
 from prometheus_client import REGISTRY
 
 import alerts.services
 from budgets.ledger import LedgerWriter
 from budgets.spool import Spool
+from proxy.auth import ensure_route_allowed
 from proxy.metrics import CustomLabels, RequestMetrics
+from proxy.policy import Policy
 from proxy.registry import RoutingTable, load_routing_table
 from proxy.upstream import Upstream
 from teams import revisions
-from teams.authentication import authenticate
+from teams.authentication import ensure_current, ensure_team_not_blocked, identify
 from teams.errors import KeyUnverifiable, UnknownKey
 from teams.services import ADMIN_USER_ID
-from teams.snapshot import KeySnapshot, Principal, load_keys
+from teams.snapshot import KeySnapshot, Principal
 
 logger = logging.getLogger(__name__)
 
@@ -38,11 +41,12 @@ STALE_SECONDS = 10.0
 class Runtime:
     """`start` before the first request, `stop` after the last. Belongs to one event loop."""
 
-    keys: KeySnapshot
     table: RoutingTable
+    policy: Policy
     metrics: RequestMetrics
 
     def __init__(self) -> None:
+        self.keys = KeySnapshot(admin_id=ADMIN_USER_ID)
         self.upstream = Upstream()
         self.ledger = LedgerWriter(Spool(settings.LEDGER_SPOOL_DIR))
         self.chance = random.Random()  # noqa: S311 - spreads load
@@ -52,6 +56,7 @@ class Runtime:
         self._built_at = 0.0
         self._database_seen_at = 0.0
         self._stopping = threading.Event()
+        self._followed = threading.Condition()
         self._refresher = threading.Thread(target=self._refresh_for_ever, name="snapshot-refresher", daemon=True)
 
     async def start(self) -> None:
@@ -70,10 +75,28 @@ class Runtime:
         await self.ledger.stop()
         await asyncio.to_thread(alerts.services.stop_buffer)
 
-    def authenticate(self, meta: Mapping[str, str]) -> Principal:
-        """Raises teams.errors.AuthenticationError or KeyUnverifiable."""
+    def authenticate(self, request: HttpRequest) -> Principal:
+        """Who calls, and that the key may be used here and now, for everything but models.
+
+        Raises teams.errors.AuthenticationError, PermissionDenied or KeyUnverifiable.
+        """
+        principal = self.identify(request.META)
+        ensure_current(principal, now=datetime.now(UTC))
+        ensure_route_allowed(principal, request.path, self.policy)
+        ensure_team_not_blocked(principal)
+        return principal
+
+    def identify(self, meta: Mapping[str, str]) -> Principal:
+        """Who calls, from an address that may. Raises AuthenticationError, AddressDenied or KeyUnverifiable."""
+        self.policy.ensure_address_allowed(meta)
         try:
-            return authenticate(meta, keys=self.keys, master_key=self._master_key, now=datetime.now(UTC))
+            return identify(
+                meta,
+                keys=self.keys,
+                master_key=self._master_key,
+                now=datetime.now(UTC),
+                header=self.policy.key_header,
+            )
         except UnknownKey:
             if self.database_ok:
                 raise
@@ -86,6 +109,12 @@ class Runtime:
     def database_ok(self) -> bool:
         """As the refresher saw it; no request asks."""
         return not self.ledger.spooling and time.monotonic() - self._database_seen_at < STALE_SECONDS
+
+    def catch_up(self, *, seconds: float = 1.0) -> None:
+        """Wait until the snapshots hold what is committed by now, so that who changed something meets it at once."""
+        wanted = revisions.current()
+        with self._followed:
+            self._followed.wait_for(lambda: all(self._seen.get(name, 0) >= wanted[name] for name in wanted), seconds)
 
     def _first_load(self) -> None:
         try:
@@ -112,11 +141,15 @@ class Runtime:
         numbers = revisions.current()
         self._database_seen_at = time.monotonic()
         if self._is_new(revisions.KEYS, numbers):
-            self.keys = load_keys(admin_id=ADMIN_USER_ID)
+            self.keys.follow(numbers.get(revisions.KEYS, 0))
         if self._is_new(revisions.DEPLOYMENTS, numbers) or time.monotonic() - self._built_at > REBUILD_SECONDS:
-            self.table = load_routing_table(now=datetime.now(UTC))
+            table = load_routing_table(now=datetime.now(UTC))
+            self.policy = Policy.read(table.settings["general_settings"])
+            self.table = table
             self._built_at = time.monotonic()
-        self._seen = {name: numbers.get(name, 0) for name in (revisions.KEYS, revisions.DEPLOYMENTS)}
+        with self._followed:
+            self._seen = {name: numbers.get(name, 0) for name in (revisions.KEYS, revisions.DEPLOYMENTS)}
+            self._followed.notify_all()
 
     def _is_new(self, name: str, numbers: Mapping[str, int]) -> bool:
         return self._seen.get(name, -1) != numbers.get(name, 0)

@@ -1,21 +1,34 @@
-"""The table of changes that make every process build its routing table again."""
+"""The table of changes that make every process build its routing table again, and of what the audit trail keeps."""
 
-from typing import Any
+from collections.abc import Sequence
 
 from django.db.models import Model
-from django.db.models.signals import post_delete, post_save
 
+from alerts import events
+from alerts.events import Event
 from proxy.models import ConfigField, Deployment
-from teams import revisions
+from teams import audit, revisions
+from teams.audit import CREATED, Story, Watched
+from teams.models import ActorSource
+from teams.signals import management_event
 
-WATCHED: tuple[type[Model], ...] = (Deployment, ConfigField)
 
-
-def _deployments_changed(sender: type[Model], **_: Any) -> None:
+def _deployments_changed(row: Model) -> None:
     revisions.bump(revisions.DEPLOYMENTS)
 
 
+def _deployment_events(story: Story) -> Sequence[Event]:
+    by_hand = story.action == CREATED and story.entry.source != ActorSource.CONFIG
+    kinds = (events.NewModelAdded, events.DeploymentChanged) if by_hand else (events.DeploymentChanged,)
+    return [management_event(kind, story) for kind in kinds]
+
+
+WATCHED: dict[type[Model], Watched] = {
+    Deployment: Watched("deployment", _deployment_events, changed=_deployments_changed),
+    ConfigField: Watched("config_field", changed=_deployments_changed),
+}
+
+
 def connect() -> None:
-    for model in WATCHED:
-        post_save.connect(_deployments_changed, sender=model, dispatch_uid=f"routes-saved-{model.__name__}")
-        post_delete.connect(_deployments_changed, sender=model, dispatch_uid=f"routes-deleted-{model.__name__}")
+    for model, watched in WATCHED.items():
+        audit.watch(model, watched)

@@ -4,13 +4,24 @@ ApiError
  |- AuthenticationError        401: no key, or not one of ours
  |   |- UnknownKey
  |   |- ExpiredKey
+ |   |- MasterKeyOnly
  |- PermissionDenied           403: a good key that may not do this
  |   |- KeyModelAccessDenied
  |       |- TeamModelAccessDenied
+ |       |- OrganizationModelAccessDenied
  |       |- UserModelAccessDenied
+ |       |- CustomerModelAccessDenied
+ |   |- RouteDenied
+ |- ManagementError            what a management route refuses, in the envelope of that route
+ |   |- Invalid                400
+ |   |- Forbidden              403
+ |   |- NotFound               404
+ |   |- AlreadyExists          409
+ |- CustomerBlocked            400
  |- KeyUnverifiable            503: nobody can say now
 """
 
+from enum import Enum
 from typing import Any
 
 
@@ -69,6 +80,72 @@ class TeamModelAccessDenied(KeyModelAccessDenied):
 
 class UserModelAccessDenied(KeyModelAccessDenied):
     type = "user_model_access_denied"
+
+
+class OrganizationModelAccessDenied(KeyModelAccessDenied):
+    type = "org_model_access_denied"
+
+
+class CustomerModelAccessDenied(KeyModelAccessDenied):
+    type = "customer_model_access_denied"
+
+
+class CustomerBlocked(ApiError):
+    status_code = 400
+    type = "bad_request_error"
+
+
+class RouteDenied(PermissionDenied):
+    """Told without LiteLLM's envelope, as LiteLLM does."""
+
+    def envelope(self) -> dict[str, Any]:
+        return {"detail": self.message}
+
+
+class Envelope(Enum):
+    """How a route of LiteLLM's dresses its refusals (api.md section 0)."""
+
+    ERROR = "error"
+    DETAIL_ERROR = "detail error"
+    DETAIL = "detail"
+
+
+class ManagementError(ApiError):
+    """`type` may be given where LiteLLM has a word of its own for the case; `style` is the route's."""
+
+    style = Envelope.ERROR
+
+    def __init__(self, message: str, *, type_: str | None = None, param: str | None = None) -> None:
+        super().__init__(message, param=param)
+        if type_ is not None:
+            self.type = type_
+
+    def envelope(self) -> dict[str, Any]:
+        if self.style is Envelope.DETAIL_ERROR:
+            return {"detail": {"error": self.message}}
+        if self.style is Envelope.DETAIL:
+            return {"detail": self.message}
+        return super().envelope()
+
+
+class Invalid(ManagementError):
+    status_code = 400
+    type = "bad_request_error"
+
+
+class Forbidden(ManagementError):
+    status_code = 403
+    type = "auth_error"
+
+
+class NotFound(ManagementError):
+    status_code = 404
+    type = "not_found_error"
+
+
+class AlreadyExists(ManagementError):
+    status_code = 409
+    type = "bad_request_error"
 
 
 class KeyUnverifiable(ApiError):

@@ -2,30 +2,59 @@
 
 import logging
 import threading
+from datetime import datetime, timedelta
 
 import redis
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F
 
-from teams.models import Revision
+from teams.models import Change, Revision
 
 logger = logging.getLogger(__name__)
 
 CHANNEL = "tollkeeper:revisions"
 KEYS = "keys"
 DEPLOYMENTS = "deployments"
+# A process that slept longer than this loads everything.
+CHANGES_KEPT = timedelta(hours=1)
 
 
-def bump(name: str) -> None:
-    """Count the revision up with the change itself, and wake whoever listens once it is committed."""
+def hold(name: str = KEYS) -> None:
+    """Lock the counter before any row, so that no two changes ever wait for each other in a circle."""
+    if not Revision.objects.filter(name=name).update(number=F("number")):
+        Revision.objects.get_or_create(name=name)
+        Revision.objects.filter(name=name).update(number=F("number"))
+
+
+def bump(name: str, *, kind: str = "", object_id: str = "") -> None:
+    """Count the revision up with the change itself, and wake whoever listens once it is committed.
+
+    Of the keys' revision, `kind` and `object_id` say what changed; without them, everything did.
+    """
+    with transaction.atomic():
+        number = _next_number(name)
+        if name == KEYS:
+            Change.objects.create(number=number, kind=kind, object_id=object_id)
+    if not connection.in_atomic_block or all(waiting[1] is not _announce for waiting in connection.run_on_commit):
+        transaction.on_commit(_announce)
+
+
+def _next_number(name: str) -> int:
+    """The row stays locked until the transaction ends, so numbers are committed in their order."""
     if not Revision.objects.filter(name=name).update(number=F("number") + 1):
-        Revision.objects.get_or_create(name=name, defaults={"number": 1})
-    transaction.on_commit(_announce)
+        Revision.objects.get_or_create(name=name)
+        Revision.objects.filter(name=name).update(number=F("number") + 1)
+    return Revision.objects.values_list("number", flat=True).get(name=name)
 
 
 def current() -> dict[str, int]:
     return dict(Revision.objects.values_list("name", "number"))
+
+
+def forget_changes(*, now: datetime) -> int:
+    """Delete what every process has long followed."""
+    return Change.objects.filter(at__lt=now - CHANGES_KEPT).delete()[0]
 
 
 def _announce() -> None:

@@ -1,17 +1,37 @@
-"""What the request path knows of keys: an immutable picture in memory, so that no request asks the database."""
+"""What the request path knows of keys, in memory, so that no request asks the database; changes are followed by row."""
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from teams.models import Role, User, VirtualKey
+from django.db import models
+
+from teams import revisions
+from teams.errors import Envelope, NotFound
+from teams.models import (
+    Budget,
+    Change,
+    Customer,
+    Membership,
+    Organization,
+    RetiredToken,
+    Role,
+    Team,
+    User,
+    VirtualKey,
+)
 
 logger = logging.getLogger(__name__)
 
 MASTER_KEY_NAME = "litellm_proxy_master_key"
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+_NOBODY: frozenset[str] = frozenset()
+# Beyond this, loading everything is cheaper than following row by row.
+_MOST_CHANGES = 5000
+_MOST_PRINCIPALS = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,24 +40,38 @@ class Principal:
 
     key_hash: str
     key_alias: str | None = None
+    key_name: str = ""
     user_id: str | None = None
     user_email: str | None = None
     team_id: str | None = None
     team_alias: str | None = None
+    organization_id: str | None = None
     role: str = Role.INTERNAL_USER
-    key_models: frozenset[str] = frozenset()
-    team_models: frozenset[str] = frozenset()
-    user_models: frozenset[str] = frozenset()
+    key_models: frozenset[str] = _NOBODY
+    team_models: frozenset[str] = _NOBODY
+    member_models: frozenset[str] = _NOBODY
+    user_models: frozenset[str] = _NOBODY
+    organization_models: frozenset[str] = _NOBODY
+    aliases: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+    allowed_routes: tuple[str, ...] = ()
     blocked: bool = False
     team_blocked: bool = False
     expires_at: datetime | None = None
     rpm_limit: int | None = None
     tpm_limit: int | None = None
-    metadata: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    metadata: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
 
     @property
     def is_admin(self) -> bool:
         return self.role == Role.PROXY_ADMIN
+
+    @property
+    def sees_everything(self) -> bool:
+        return self.role in (Role.PROXY_ADMIN, Role.PROXY_ADMIN_VIEWER)
+
+    @property
+    def is_master(self) -> bool:
+        return self.key_hash == MASTER_KEY_NAME
 
     @property
     def limit_headers(self) -> list[tuple[str, str]]:
@@ -46,70 +80,249 @@ class Principal:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownCustomer:
+    """An end user of whom more is known than the id. Who has no restriction is not kept here."""
+
+    blocked: bool
+    allowed_models: frozenset[str]
+
+
+Row = tuple[Any, ...]
+
+_KEY = (
+    "token_hash", "id", "name", "alias", "user_id", "team_id", "organization_id", "allowed_models", "allowed_routes",
+    "aliases", "blocked", "expires_at", "rpm_limit", "tpm_limit", "metadata",
+)  # fmt: skip
+_USER = ("id", "email", "role", "is_active", "allowed_models")
+_TEAM = ("id", "alias", "allowed_models", "blocked", "metadata", "organization_id", "model_aliases",
+         "default_member_models")  # fmt: skip
+_MEMBER = ("team_id", "user_id", "budget__allowed_models")
+_ORGANIZATION = ("id", "allowed_models")
+_CUSTOMER = ("id", "blocked", "allowed_models")
+_RETIRED = ("token_hash", "key_id", "valid_until")
+
+
 class KeySnapshot:
-    """Principals by SHA-256 of their key."""
+    """Keys by the SHA-256 of their text, and their owners. Read by requests, written by one thread: `load`, `follow`.
 
-    principals: Mapping[str, Principal]
-    admin: Principal
+    Rows are kept as they come from the database, so that a hundred thousand keys fit; a Principal is put together
+    when a key is first used.
+    """
 
-    def find(self, key_hash: str) -> Principal | None:
-        return self.principals.get(key_hash)
+    def __init__(self, *, admin_id: str) -> None:
+        self._admin_id = admin_id
+        self._number = -1
+        self._keys: dict[str, Row] = {}
+        self._hash_by_id: dict[int, str] = {}
+        self._retired: dict[str, tuple[int, datetime]] = {}
+        self._users: dict[str, Row] = {}
+        self._teams: dict[str, Row] = {}
+        self._members: dict[tuple[str, str], Row] = {}
+        self._organizations: dict[str, Row] = {}
+        self._customers: dict[str, KnownCustomer] = {}
+        self._principals: dict[str, Principal] = {}
+        self.admin = Principal(key_hash=MASTER_KEY_NAME, user_id=admin_id, role=Role.PROXY_ADMIN)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def find(self, key_hash: str, *, now: datetime) -> Principal | None:
+        """None for a key that does not exist, and for one that was regenerated longer ago than its grace period."""
+        if (known := self._principals.get(key_hash)) is not None:
+            return known
+        if (row := self._keys.get(key_hash)) is not None:
+            return self._remember(key_hash, row)
+        if (retired := self._retired.get(key_hash)) is not None and retired[1] > now:
+            current = self._hash_by_id.get(retired[0])
+            return self.find(current, now=now) if current else None
+        return None
+
+    def in_team(self, principal: Principal, team_id: str) -> Principal:
+        """The caller as a key of a team would be. Raises NotFound for a team that is not the caller's."""
+        if (row := self._teams.get(team_id)) is None or not (principal.sees_everything or principal.team_id == team_id):
+            unknown = NotFound(f"Team not found, passed team_id={team_id[:255]}")
+            unknown.style = Envelope.DETAIL_ERROR
+            raise unknown
+        team = dict(zip(_TEAM, row, strict=True))
+        return replace(
+            principal,
+            team_id=team_id,
+            team_models=frozenset(team["allowed_models"]),
+            aliases={**team["model_aliases"], **principal.aliases},
+        )
+
+    def customer(self, customer_id: str) -> KnownCustomer | None:
+        return self._customers.get(customer_id)
+
+    def load(self, number: int) -> None:
+        """Read everything. `number` is the revision seen before: what changes meanwhile is followed afterwards."""
+        self._users = {row[0]: row for row in _rows(User.objects, _USER)}
+        self._teams = {row[0]: row for row in _rows(Team.objects, _TEAM)}
+        self._members = {(row[0], row[1]): row for row in _rows(_restricted_members(), _MEMBER)}
+        self._organizations = {row[0]: row for row in _rows(Organization.objects, _ORGANIZATION)}
+        self._customers = {row[0]: _customer(row) for row in _rows(_restricted_customers(), _CUSTOMER)}
+        self._retired = {row[0]: (row[1], row[2]) for row in _rows(RetiredToken.objects, _RETIRED)}
+        keys = {row[0]: row for row in _rows(VirtualKey.objects, _KEY)}
+        self._hash_by_id = {row[1]: row[0] for row in keys.values()}
+        self._keys = keys
+        self._forget()
+        self._number = number
+
+    def follow(self, number: int) -> None:
+        """Load the rows that changed between the revision this holds and `number`."""
+        if number == self._number:
+            return
+        changes = list(
+            Change.objects.filter(number__gt=self._number, number__lte=number).order_by("number")[: _MOST_CHANGES + 1]
+        )
+        whole = len(changes) == number - self._number and all(change.object_id for change in changes)
+        if self._number < 0 or not whole or len(changes) > _MOST_CHANGES:
+            self.load(number)
+            return
+        by_kind: dict[str, set[str]] = {}
+        for change in changes:
+            by_kind.setdefault(change.kind, set()).add(change.object_id)
+        for kind, ids in by_kind.items():
+            _FOLLOWERS[kind](self, ids)
+        if by_kind.keys() - {"key"}:
+            self._forget()
+        self._number = number
+
+    def _forget(self) -> None:
+        self._principals = {}
+        email = self._users.get(self._admin_id, ("", ""))[1]
+        self.admin = Principal(
+            key_hash=MASTER_KEY_NAME, user_id=self._admin_id, user_email=email or None, role=Role.PROXY_ADMIN
+        )
+
+    def _remember(self, key_hash: str, row: Row) -> Principal | None:
+        try:
+            principal = self._principal(row)
+        except (TypeError, ValueError):
+            logger.exception("A virtual key cannot be used: its lists or metadata are malformed", extra={"key": row[3]})
+            return None
+        if len(self._principals) >= _MOST_PRINCIPALS:
+            self._principals.clear()
+        self._principals[key_hash] = principal
+        return principal
+
+    def _principal(self, row: Row) -> Principal:
+        key = dict(zip(_KEY, row, strict=True))
+        user = dict(zip(_USER, self._users.get(key["user_id"] or "", ()), strict=False))
+        team = dict(zip(_TEAM, self._teams.get(key["team_id"] or "", ()), strict=False))
+        organization_id = key["organization_id"] or team.get("organization_id")
+        organization = dict(zip(_ORGANIZATION, self._organizations.get(organization_id or "", ()), strict=False))
+        member = self._members.get((key["team_id"], key["user_id"]))
+        own_list = (member and member[2]) or (team.get("default_member_models") if key["user_id"] else ())
+        return Principal(
+            key_hash=key["token_hash"],
+            key_alias=key["alias"],
+            key_name=key["name"],
+            user_id=key["user_id"],
+            user_email=user.get("email") or None,
+            team_id=key["team_id"],
+            team_alias=team.get("alias") or None,
+            organization_id=organization_id,
+            role=user.get("role") or Role.INTERNAL_USER,
+            key_models=frozenset(key["allowed_models"]),
+            team_models=frozenset(team.get("allowed_models") or ()),
+            member_models=frozenset(own_list or ()),
+            user_models=frozenset(user.get("allowed_models") or ()),
+            organization_models=frozenset(organization.get("allowed_models") or ()),
+            # What is written on the key is nearer to the caller.
+            aliases={**(team.get("model_aliases") or {}), **key["aliases"]},
+            allowed_routes=tuple(key["allowed_routes"]),
+            blocked=key["blocked"] or user.get("is_active") is False,
+            team_blocked=bool(team.get("blocked")),
+            expires_at=key["expires_at"],
+            rpm_limit=key["rpm_limit"],
+            tpm_limit=key["tpm_limit"],
+            # What an admin wrote for the team wins over what is on the key.
+            metadata={**key["metadata"], **(team.get("metadata") or {})},
+        )
+
+    def _follow_keys(self, ids: set[str]) -> None:
+        numbers = {int(key_id) for key_id in ids}
+        found = {row[1]: row for row in _rows(VirtualKey.objects.filter(pk__in=numbers), _KEY)}
+        for number in numbers:
+            row = found.get(number)
+            old = self._hash_by_id.pop(number, None)
+            if row is not None:
+                self._keys[row[0]] = row
+                self._hash_by_id[number] = row[0]
+                self._principals.pop(row[0], None)
+            if old is not None and (row is None or old != row[0]):
+                self._keys.pop(old, None)
+                self._principals.pop(old, None)
+
+    def _follow_retired(self, ids: set[str]) -> None:
+        found = {row[0]: row for row in _rows(RetiredToken.objects.filter(pk__in=ids), _RETIRED)}
+        _replace(self._retired, ids, {token: (row[1], row[2]) for token, row in found.items()})
+
+    def _follow_users(self, ids: set[str]) -> None:
+        _replace(self._users, ids, {row[0]: row for row in _rows(User.objects.filter(pk__in=ids), _USER)})
+
+    def _follow_teams(self, ids: set[str]) -> None:
+        _replace(self._teams, ids, {row[0]: row for row in _rows(Team.objects.filter(pk__in=ids), _TEAM)})
+
+    def _follow_organizations(self, ids: set[str]) -> None:
+        rows = _rows(Organization.objects.filter(pk__in=ids), _ORGANIZATION)
+        _replace(self._organizations, ids, {row[0]: row for row in rows})
+
+    def _follow_customers(self, ids: set[str]) -> None:
+        rows = _rows(_restricted_customers().filter(pk__in=ids), _CUSTOMER)
+        _replace(self._customers, ids, {row[0]: _customer(row) for row in rows})
+
+    def _follow_members(self, ids: set[str]) -> None:
+        """Of memberships only those with a list of their own are kept, so all of them is little to read."""
+        self._members = {(row[0], row[1]): row for row in _rows(_restricted_members(), _MEMBER)}
+
+
+_FOLLOWERS: Mapping[str, Callable[[KeySnapshot, set[str]], None]] = {
+    "key": KeySnapshot._follow_keys,
+    "retired_token": KeySnapshot._follow_retired,
+    "user": KeySnapshot._follow_users,
+    "team": KeySnapshot._follow_teams,
+    "organization": KeySnapshot._follow_organizations,
+    "customer": KeySnapshot._follow_customers,
+    "membership": KeySnapshot._follow_members,
+    "budget": KeySnapshot._follow_members,
+}
 
 
 def load_keys(*, admin_id: str) -> KeySnapshot:
-    """Read every virtual key with its owner: one query for the keys, none on the request path."""
-    principals = {}
-    for row in VirtualKey.objects.order_by().values_list(*_COLUMNS).iterator(chunk_size=2000):
-        try:
-            principal = _principal(dict(zip(_COLUMNS, row, strict=True)))
-        except (TypeError, ValueError):
-            logger.exception("A virtual key cannot be used: its lists or metadata are malformed", extra={"key": row[1]})
-            continue
-        principals[principal.key_hash] = principal
-    email = User.objects.filter(id=admin_id).values_list("email", flat=True).first()
-    admin = Principal(key_hash=MASTER_KEY_NAME, user_id=admin_id, user_email=email or None, role=Role.PROXY_ADMIN)
-    return KeySnapshot(principals=principals, admin=admin)
+    """Everything as it is now."""
+    snapshot = KeySnapshot(admin_id=admin_id)
+    snapshot.load(revisions.current().get(revisions.KEYS, 0))
+    return snapshot
 
 
-_COLUMNS = (
-    "token_hash",
-    "alias",
-    "user_id",
-    "user__email",
-    "user__role",
-    "user__is_active",
-    "user__allowed_models",
-    "team_id",
-    "team__alias",
-    "team__allowed_models",
-    "team__blocked",
-    "team__metadata",
-    "allowed_models",
-    "blocked",
-    "expires_at",
-    "rpm_limit",
-    "tpm_limit",
-    "metadata",
-)
+def _restricted_customers() -> "models.QuerySet[Customer]":
+    return Customer.objects.exclude(blocked=False, allowed_models=[])
 
 
-def _principal(row: dict[str, Any]) -> Principal:
-    return Principal(
-        key_hash=row["token_hash"],
-        key_alias=row["alias"],
-        user_id=row["user_id"],
-        user_email=row["user__email"] or None,
-        team_id=row["team_id"],
-        team_alias=row["team__alias"] or None,
-        role=row["user__role"] or Role.INTERNAL_USER,
-        key_models=frozenset(row["allowed_models"]),
-        team_models=frozenset(row["team__allowed_models"] or ()),
-        user_models=frozenset(row["user__allowed_models"] or ()),
-        blocked=row["blocked"] or row["user__is_active"] is False,
-        team_blocked=bool(row["team__blocked"]),
-        expires_at=row["expires_at"],
-        rpm_limit=row["rpm_limit"],
-        tpm_limit=row["tpm_limit"],
-        # What an admin wrote for the team wins over what is on the key.
-        metadata={**row["metadata"], **(row["team__metadata"] or {})},
-    )
+def _restricted_members() -> "models.QuerySet[Membership]":
+    with_lists = Budget.objects.exclude(allowed_models=[]).order_by()
+    return Membership.objects.filter(budget__in=with_lists)
+
+
+def _customer(row: Row) -> KnownCustomer:
+    names = row[2] if isinstance(row[2], (list, tuple)) else ("",)
+    return KnownCustomer(blocked=row[1], allowed_models=frozenset(name for name in names if isinstance(name, str)))
+
+
+def _rows(source: Any, columns: Sequence[str]) -> Iterable[Row]:
+    """Empty lists and objects, which most columns hold, become one and the same."""
+    for row in source.order_by().values_list(*columns).iterator(chunk_size=2000):
+        yield tuple(value or _EMPTY.get(type(value), value) for value in row)
+
+
+_EMPTY: Mapping[type, Any] = {list: (), dict: _NOTHING}
+
+
+def _replace(known: dict[str, Any], ids: set[str], found: Mapping[str, Any]) -> None:
+    for object_id in ids:
+        if object_id in found:
+            known[object_id] = found[object_id]
+        else:
+            known.pop(object_id, None)

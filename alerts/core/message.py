@@ -9,7 +9,7 @@ from typing import Any, Self
 
 @dataclass(frozen=True)
 class Message:
-    """`kind` is firing, repeat, resolved or test; `at` is ISO 8601 with its zone."""
+    """`kind` is firing, repeat, resolved, notice or test; `at` is ISO 8601 with its zone."""
 
     kind: str
     alert_type: str

@@ -44,4 +44,4 @@ class SlackTransport(HttpTransport):
         return response.body if body not in _ACCEPTED_BODIES and ("error" in body or "failed" in body) else ""
 
 
-_PREFIXES = {"firing": "", "test": "", "repeat": "[Still firing] ", "resolved": "[Resolved] "}
+_PREFIXES = {"firing": "", "notice": "", "test": "", "repeat": "[Still firing] ", "resolved": "[Resolved] "}

@@ -16,8 +16,8 @@ import alerts.services
 from proxy.config import known
 from proxy.config.reader import ConfigError
 from proxy.config.schema import Document, ModelEntry
-from proxy.core.secrets import is_secret_name, without_secrets
 from proxy.models import ConfigField, Deployment, Section, Source
+from teams.secrets import without_secrets
 
 # Of general_settings, these are rows of the alerts app.
 _ALERTING = frozenset(
@@ -88,15 +88,14 @@ def _refuse_to_take_over(stored: Deployment | None) -> None:
 
 def _deployment(entry: ModelEntry, seen: Counter[str]) -> Deployment:
     params = entry.litellm_params.model_dump(exclude_unset=True)
-    secrets = {name: params.pop(name) for name in list(params) if is_secret_name(name)}
-    return Deployment(
-        id=str(entry.model_info.get("id") or _stable_id(entry.model_name, params, seen)),
+    row = Deployment(
         model_name=entry.model_name,
-        litellm_params=params,
-        credentials=orjson.dumps(secrets, option=orjson.OPT_SORT_KEYS).decode() if secrets else "",
         model_info={name: value for name, value in entry.model_info.items() if name != "id"},
         source=Source.CONFIG,
     )
+    row.set_params(params)
+    row.id = str(entry.model_info.get("id") or _stable_id(entry.model_name, row.litellm_params, seen))
+    return row
 
 
 def _stable_id(model_name: str, params: dict[str, Any], seen: Counter[str]) -> str:

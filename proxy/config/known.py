@@ -85,8 +85,13 @@ ALERTING_ARGS = frozenset(
 # What this version acts on; the rest is read, stored and told to have no effect.
 IN_EFFECT = frozenset(
     """
-    alert_to_webhook_url alert_types alerting callbacks custom_prometheus_metadata_labels custom_prometheus_tags
-    dangerously_permit_weak_or_unset_master_key database_url master_key redis_host redis_password redis_port redis_url
+    admin_only_routes alert_to_webhook_url alert_types alerting allowed_ips allowed_routes callbacks
+    custom_prometheus_metadata_labels custom_prometheus_tags dangerously_permit_weak_or_unset_master_key database_url
+    default_internal_user_params default_key_generate_params default_team_disabled
+    disable_auto_add_proxy_admin_to_teams disable_custom_api_keys enforce_user_param enforced_params
+    internal_user_budget_duration key_generation_settings litellm_key_header_name master_key max_internal_user_budget
+    max_request_size_mb redis_host redis_password redis_port redis_url store_audit_logs store_model_in_db
+    upperbound_key_generate_params use_x_forwarded_for user_header_name
     """.split()
 )
 

@@ -4,9 +4,10 @@ import difflib
 import math
 from collections.abc import Collection, Mapping
 from datetime import date, datetime
+from ipaddress import ip_network
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from alerts.events import AlertType
 from proxy.config import known
@@ -47,9 +48,19 @@ def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
+def _network(value: str) -> str:
+    try:
+        ip_network(value, strict=False)
+    except ValueError:
+        raise ValueError("this is no IP address or network such as 10.0.0.0/8") from None
+    return value
+
+
 AlertTypeName = Annotated[AlertType, BeforeValidator(_alert_type)]
 Texts = Annotated[list[str], BeforeValidator(_as_list)]
 PositiveSeconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Network = Annotated[str, AfterValidator(_network)]
+HeaderName = Annotated[str, StringConstraints(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", max_length=100)]
 WebhookUrl = Annotated[str, StringConstraints(pattern=r"^https?://\S+$")]
 
 
@@ -91,11 +102,26 @@ class GeneralSettings(Section):
     alert_to_webhook_url: dict[
         AlertTypeName, Annotated[list[WebhookUrl], BeforeValidator(_as_list), Field(min_length=1)]
     ] = {}
+    allowed_ips: Annotated[list[Network], BeforeValidator(_as_list)] | None = None
+    use_x_forwarded_for: bool = False
+    max_request_size_mb: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    litellm_key_header_name: HeaderName | None = None
+    user_header_name: HeaderName | None = None
+    enforce_user_param: bool = False
+    enforced_params: Texts = []
+    allowed_routes: Texts = []
+    admin_only_routes: Texts = []
+    default_team_disabled: bool = False
+    disable_custom_api_keys: bool = False
     spend_report_frequency: Annotated[str, StringConstraints(pattern=r"^[1-9]\d{0,2}d$")] = "7d"
 
 
 class LitellmSettings(Section):
     callbacks: Texts = []
+    default_key_generate_params: dict[str, Any] = {}
+    upperbound_key_generate_params: dict[str, Any] = {}
+    key_generation_settings: dict[str, dict[str, Any]] = {}
+    default_internal_user_params: dict[str, Any] = {}
     custom_prometheus_metadata_labels: list[str] = []
     custom_prometheus_tags: list[str] = []
 

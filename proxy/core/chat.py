@@ -75,9 +75,8 @@ class ChatRequest:
     end_user: str
 
 
-def parse_chat(raw: bytes, *, route: str) -> ChatRequest:
+def parse_chat(body: dict[str, Any], *, route: str) -> ChatRequest:
     """Raises BadRequest with a sentence a caller can act on."""
-    body = parse_object(raw)
     _refuse(body)
     model = body.get("model")
     if not isinstance(model, str) or not model:

@@ -186,7 +186,7 @@ def test_a_row_that_cannot_serve_is_left_out_and_the_others_serve(columns: dict[
 
     table = load_routing_table(now=NOW)
 
-    assert table.model_names() == ["gpt-4o"]
+    assert table.model_names(team_id=None) == ["gpt-4o"]
 
 
 def test_a_model_name_longer_than_its_column_does_not_take_the_table_with_it() -> None:

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from teams.authentication import authenticate
+from teams.authentication import ensure_current, ensure_team_not_blocked, identify
 from teams.errors import ApiError, AuthenticationError
 from teams.keys import hash_key
-from teams.snapshot import KeySnapshot, Principal
+from teams.snapshot import Principal
 
 NOW = datetime(2026, 11, 23, 9, 25, 20, tzinfo=UTC)
 MASTER = "sk-master-0123456789"
@@ -18,15 +18,30 @@ KEY = "sk-0123456789abcdefDofA"
 ADMIN = Principal(key_hash="litellm_proxy_master_key", user_id="default_user_id", role="proxy_admin")
 
 
-def snapshot(**facts: Any) -> KeySnapshot:
-    return KeySnapshot({hash_key(KEY): Principal(key_hash=hash_key(KEY), key_alias="ours", **facts)}, ADMIN)
+class Keys:
+    """One key with these facts, and the master key's admin."""
+
+    admin = ADMIN
+
+    def __init__(self, **facts: Any) -> None:
+        self._principal = Principal(key_hash=hash_key(KEY), key_alias="ours", **facts)
+
+    def find(self, key_hash: str, *, now: datetime) -> Principal | None:
+        return self._principal if key_hash == self._principal.key_hash else None
 
 
-def who(master_key: str = MASTER, keys: KeySnapshot | None = None, **meta: Any) -> Principal:
-    return authenticate(meta, keys=keys or snapshot(), master_key=master_key, now=NOW)
+def snapshot(**facts: Any) -> Keys:
+    return Keys(**facts)
 
 
-def refusal(keys: KeySnapshot | None = None, **meta: Any) -> dict[str, Any]:
+def who(master_key: str = MASTER, keys: Keys | None = None, header: str = "", **meta: Any) -> Principal:
+    principal = identify(meta, keys=keys or snapshot(), master_key=master_key, now=NOW, header=header)
+    ensure_current(principal, now=NOW)
+    ensure_team_not_blocked(principal)
+    return principal
+
+
+def refusal(keys: Keys | None = None, **meta: Any) -> dict[str, Any]:
     with pytest.raises(AuthenticationError) as caught:
         who(keys=keys, **meta)
     envelope: dict[str, Any] = caught.value.envelope()["error"]

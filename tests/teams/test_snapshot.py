@@ -1,19 +1,36 @@
 """What the request path knows of keys, and how it learns of changes."""
 
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.db import transaction
 from pytest_django import DjangoAssertNumQueries
 
+from proxy import auth
+from proxy.policy import Policy
 from teams import revisions
-from teams.models import Role, Team, User, VirtualKey
-from teams.services import ADMIN_USER_ID, ensure_admin, issue_key
+from teams.authentication import identify
+from teams.keys import hash_key
+from teams.models import (
+    Budget,
+    Change,
+    Customer,
+    Membership,
+    Organization,
+    RetiredToken,
+    Role,
+    Team,
+    User,
+    VirtualKey,
+)
+from teams.periods import Duration
+from teams.services import ADMIN_USER_ID, ensure_admin, issue_key, regenerate_key
 from teams.snapshot import KeySnapshot, Principal, load_keys
 
 pytestmark = pytest.mark.django_db
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
 
 def load() -> KeySnapshot:
@@ -24,7 +41,7 @@ def principal(**columns: Any) -> Principal:
     """Of a key with these columns, as requests see it."""
     row = VirtualKey(**columns)
     issue_key(row)
-    found = load().find(row.token_hash)
+    found = load().find(row.token_hash, now=NOW)
     assert found is not None
     return found
 
@@ -36,7 +53,7 @@ def user(**columns: Any) -> User:
 def test_a_plain_key_may_do_what_anybody_may() -> None:
     found = principal(alias="ci")
 
-    assert found == Principal(key_hash=found.key_hash, key_alias="ci", role="internal_user")
+    assert found == Principal(key_hash=found.key_hash, key_alias="ci", key_name=found.key_name, role="internal_user")
     assert not found.is_admin
 
 
@@ -86,7 +103,7 @@ def test_whatever_an_admin_wrote_into_one_key_the_others_keep_working(name: str,
     issue_key(good)
     issue_key(VirtualKey(alias="odd", **{name: value}))
 
-    assert load().find(good.token_hash) is not None
+    assert load().find(good.token_hash, now=NOW) is not None
 
 
 def test_a_list_of_models_that_is_no_list_grants_nothing_more() -> None:
@@ -105,7 +122,7 @@ def test_the_number_of_queries_does_not_grow_with_the_keys(django_assert_num_que
     for _ in range(10):
         issue_key(VirtualKey(user=owner, team=team))
 
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(8):
         load()
 
 
@@ -125,8 +142,11 @@ def test_every_change_that_matters_to_keys_counts_the_revision_up() -> None:
     issue_key(key)
     assert changed()
     for row in (owner, team, key):
+        row.alias = "renamed"
         row.save()
         assert changed()
+        row.save()
+        assert not changed()
     key.delete()
     assert changed()
     team.delete()
@@ -151,7 +171,7 @@ def test_keys_that_vanish_with_their_owner_count_too() -> None:
     User.objects.filter(pk=owner.pk).delete()
 
     assert revision() > before
-    assert load().find(key.token_hash) is None
+    assert load().find(key.token_hash, now=NOW) is None
 
 
 @pytest.mark.django_db(transaction=True)
@@ -205,3 +225,143 @@ def test_a_key_is_stored_as_its_hash_alone() -> None:
     assert key not in repr(stored)
     assert key[3:-4] not in repr(stored)
     assert stored["name"] == f"sk-...{key[-4:]}"
+
+
+def followed(snapshot: KeySnapshot) -> KeySnapshot:
+    """As the refresher does it after each change."""
+    snapshot.follow(revision())
+    return snapshot
+
+
+def test_every_kind_of_change_is_followed_without_loading_all(
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+) -> None:
+    organization = Organization.objects.create(alias="o")
+    team, owner = Team.objects.create(id="t", organization=organization), user(id="u")
+    key = VirtualKey(alias="k", team=team, user=owner)
+    plain = issue_key(key)
+    member = Membership.objects.create(team=team, user=owner)
+    snapshot = load()
+
+    def now() -> Principal:
+        with django_assert_max_num_queries(4):
+            followed(snapshot)
+        found = snapshot.find(key.token_hash, now=NOW)
+        assert found is not None
+        return found
+
+    assert now().key_alias == "k"
+    key.alias = "renamed"
+    key.save()
+    assert now().key_alias == "renamed"
+    team.blocked = True
+    team.save()
+    assert now().team_blocked
+    team.blocked = False
+    team.save()
+    owner.is_active = False
+    owner.save()
+    assert now().blocked
+    owner.is_active = True
+    owner.save()
+    organization.allowed_models = ["a"]
+    organization.save()
+    assert now().organization_models == {"a"}
+    member.budget = Budget.objects.create(allowed_models=["b"])
+    member.save()
+    assert now().member_models == {"b"}
+    member.budget.allowed_models = ["c"]
+    member.budget.save()
+    assert now().member_models == {"c"}
+    member.delete()
+    assert now().member_models == frozenset()
+    Customer.objects.create(id="c", blocked=True)
+    followed(snapshot)
+    known = snapshot.customer("c")
+    assert known is not None
+    assert known.blocked
+    Customer.objects.get(pk="c").delete()
+    assert followed(snapshot).customer("c") is None
+    key.delete()
+    assert followed(snapshot).find(hash_key(plain), now=NOW) is None
+
+
+def test_following_leads_where_loading_does() -> None:
+    owner, team = user(id="u"), Team.objects.create(id="t")
+    snapshot = load()
+    keys = [VirtualKey(user=owner, team=team, alias=f"k{number}") for number in range(5)]
+    for key in keys:
+        issue_key(key)
+    keys[0].delete()
+    regenerate_key(keys[1], now=NOW, grace=Duration(1, "h"))
+    team.alias = "renamed"
+    team.save()
+    Membership.objects.create(team=team, user=owner)
+    fresh = load()
+    followed(snapshot)
+
+    hashes = [
+        *VirtualKey.objects.values_list("token_hash", flat=True),
+        *RetiredToken.objects.values_list("pk", flat=True),
+    ]
+    assert len(snapshot) == len(fresh) == 4
+    for token_hash in hashes:
+        assert snapshot.find(token_hash, now=NOW) == fresh.find(token_hash, now=NOW) is not None
+
+
+def test_a_process_that_missed_changes_loads_everything() -> None:
+    snapshot = load()
+    first, second = VirtualKey(alias="first"), VirtualKey(alias="second")
+    issue_key(first)
+    Change.objects.all().delete()
+    issue_key(second)
+    followed(snapshot)
+
+    assert snapshot.find(first.token_hash, now=NOW) is not None
+    assert snapshot.find(second.token_hash, now=NOW) is not None
+
+
+def test_a_former_key_is_known_until_its_grace_ends_and_counts_as_the_new_one() -> None:
+    key = VirtualKey(alias="k")
+    issue_key(key)
+    former = key.token_hash
+    regenerate_key(key, now=NOW, grace=Duration(1, "h"))
+    snapshot = load()
+
+    found = snapshot.find(former, now=NOW + timedelta(minutes=59))
+    assert found is not None
+    assert found.key_hash == key.token_hash
+    assert snapshot.find(former, now=NOW + timedelta(hours=1)) is None
+
+
+def test_changes_are_forgotten_when_everybody_has_followed() -> None:
+    issue_key(VirtualKey())
+
+    assert revisions.forget_changes(now=datetime.now(UTC)) == 0
+    assert revisions.forget_changes(now=datetime.now(UTC) + timedelta(hours=2)) == 1
+
+
+def test_a_key_is_looked_up_and_judged_without_asking_the_database(
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    team = Team.objects.create(id="t", allowed_models=["gpt-4o"])
+    plain = issue_key(VirtualKey(user=user(id="u"), team=team, allowed_models=["gpt-4o"]))
+    Customer.objects.create(id="c", allowed_models=["gpt-4o"])
+    snapshot, policy = load(), Policy.read({"enforce_user_param": True})
+    body = {"model": "gpt-4o", "user": "c"}
+
+    with django_assert_num_queries(0):
+        found = identify(
+            {"HTTP_AUTHORIZATION": f"Bearer {plain}"}, keys=snapshot, master_key="sk-master", now=NOW, header=""
+        )
+        auth.ensure_completion_allowed(
+            found,
+            path="/v1/chat/completions",
+            model="gpt-4o",
+            access_groups=(),
+            body=body,
+            customer_id="c",
+            customer=snapshot.customer("c"),
+            policy=policy,
+            now=NOW,
+        )

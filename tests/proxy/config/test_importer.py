@@ -194,17 +194,37 @@ def test_whatever_yaml_can_write_can_be_stored(entry: str) -> None:
     assert Deployment.objects.count() == 1
 
 
+OF_THEIR_TYPE: dict[str, dict[str, Any]] = {
+    "general_settings": {
+        "admin_only_routes": ["/x"],
+        "allowed_ips": ["10.0.0.0/8"],
+        "allowed_routes": ["/x"],
+        "enforced_params": ["user"],
+        "litellm_key_header_name": "X-Key",
+        "max_request_size_mb": 1,
+        "user_header_name": "X-User",
+    },
+    "litellm_settings": {
+        "callbacks": ["prometheus"],
+        "custom_prometheus_metadata_labels": ["metadata.a"],
+        "custom_prometheus_tags": ["b"],
+        "default_internal_user_params": {"max_budget": 1},
+        "default_key_generate_params": {"max_budget": 1},
+        "key_generation_settings": {"team_key_generation": {}},
+        "upperbound_key_generate_params": {"max_budget": 1},
+    },
+}
+
+
 @pytest.mark.parametrize("section", ["litellm_settings", "general_settings", "router_settings"])
 def test_every_known_setting_that_is_no_secret_is_stored(section: str) -> None:
     names = {"litellm_settings": known.LITELLM, "general_settings": known.GENERAL, "router_settings": known.ROUTER}
-    typed = {"alerting", "alerting_threshold", "alert_types", "alerting_args", "alert_to_webhook_url"}
-    typed |= {"spend_report_frequency", "callbacks", "custom_prometheus_metadata_labels", "custom_prometheus_tags"}
-    typed |= {"dangerously_permit_weak_or_unset_master_key"}
-    plain = names[section] - known.NEVER_STORED - typed
+    elsewhere = {"alerting", "alerting_threshold", "alert_types", "alerting_args", "alert_to_webhook_url"}
+    elsewhere |= {"spend_report_frequency", "dangerously_permit_weak_or_unset_master_key"}
+    values = dict.fromkeys(names[section] - known.NEVER_STORED - elsewhere, True)
+    importer.apply(Document.model_validate({section: {**values, **OF_THEIR_TYPE.get(section, {})}}))
 
-    importer.apply(Document.model_validate({section: dict.fromkeys(plain, True)}))
-
-    assert plain - set(ConfigField.objects.values_list("name", flat=True)) == set()
+    assert values.keys() - set(ConfigField.objects.values_list("name", flat=True)) == set()
 
 
 def test_without_slack_in_alerting_no_channel_is_made() -> None:

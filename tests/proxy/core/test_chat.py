@@ -16,12 +16,12 @@ MESSAGES = [{"role": "user", "content": "Hi"}]
 
 
 def parse(**fields: Any) -> ChatRequest:
-    return parse_chat(orjson.dumps({"model": "gpt-4o", "messages": MESSAGES, **fields}), route=ROUTE)
+    return parse_chat({"model": "gpt-4o", "messages": MESSAGES, **fields}, route=ROUTE)
 
 
 def refusal(raw: bytes) -> BadRequest:
     with pytest.raises(BadRequest) as caught:
-        parse_chat(raw, route=ROUTE)
+        parse_chat(parse_object(raw), route=ROUTE)
     return caught.value
 
 
@@ -154,7 +154,7 @@ _json = st.recursive(
 def test_any_json_is_understood_or_refused(value: object) -> None:
     raw = json.dumps(value).encode()
     try:
-        chat = parse_chat(raw, route=ROUTE)
+        chat = parse_chat(parse_object(raw), route=ROUTE)
     except BadRequest as error:
         orjson.dumps(error.envelope())
         return
@@ -167,7 +167,7 @@ def test_any_json_is_understood_or_refused(value: object) -> None:
 @settings(deadline=None, max_examples=300)
 def test_any_bytes_are_understood_or_refused(raw: bytes) -> None:
     try:
-        parse_chat(raw, route=ROUTE)
+        parse_chat(parse_object(raw), route=ROUTE)
     except BadRequest as error:
         orjson.dumps(error.envelope())
 

@@ -1,5 +1,6 @@
 """Which parameters and settings may hold a credential, by their name or their form. Pure."""
 
+import functools
 import re
 from typing import Any
 
@@ -7,9 +8,11 @@ _NAME = re.compile(
     r"(^|_)api_key$|secret|password|credentials?$|(^|_)token$|^(extra_)?headers$|access_key|private_key|^authorization$",
     re.IGNORECASE,
 )
+MASK = "***"
 _URL_WITH_LOGIN = re.compile(r"://[^/\s]*@")
 
 
+@functools.lru_cache(maxsize=4096)
 def is_secret_name(name: str) -> bool:
     return _NAME.search(name) is not None
 
@@ -25,3 +28,12 @@ def without_secrets(value: Any) -> Any:
 
 def _hides(name: str, value: Any) -> bool:
     return is_secret_name(name) or (isinstance(value, str) and _URL_WITH_LOGIN.search(value) is not None)
+
+
+def masked(value: Any) -> Any:
+    """A copy, at any depth, that still shows where a secret stands, and not what it is."""
+    if isinstance(value, dict):
+        return {name: MASK if inner and _hides(name, inner) else masked(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [MASK if _hides("", inner) else masked(inner) for inner in value]
+    return value

@@ -1,0 +1,16 @@
+"""Celery's doors to money; each makes one call."""
+
+from celery import shared_task
+from django.utils import timezone
+
+from budgets import customers
+from teams.actor import Actor, acting
+from teams.models import ActorSource
+
+_SYSTEM = Actor(source=ActorSource.SYSTEM)
+
+
+@shared_task
+def note_customers() -> None:
+    with acting(_SYSTEM):
+        customers.note_customers(now=timezone.now())

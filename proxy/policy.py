@@ -1,0 +1,99 @@
+"""The settings that say who may come in, read once whenever the configuration changes."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import Any, Self
+
+from proxy.core.errors import RequestTooLarge
+from teams.errors import PermissionDenied
+
+logger = logging.getLogger(__name__)
+
+_MEGABYTE = 1024 * 1024
+_CUSTOMER_HEADERS = ("HTTP_X_LITELLM_CUSTOMER_ID", "HTTP_X_LITELLM_END_USER_ID")
+
+
+class AddressDenied(PermissionDenied):
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """`general_settings` as the request path needs them. `key_header` is spelled as in request.META."""
+
+    allowed_networks: tuple[IPv4Network | IPv6Network, ...] | None = None
+    trust_forwarded_for: bool = False
+    max_request_mb: float | None = None
+    key_header: str = ""
+    customer_headers: tuple[str, ...] = _CUSTOMER_HEADERS
+    enforce_user: bool = False
+    enforced_params: tuple[str, ...] = ()
+    allowed_routes: tuple[str, ...] = ()
+    admin_only_routes: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, general: Mapping[str, Any]) -> Self:
+        """A value of the wrong kind is told in the log and closes rather than opens."""
+        megabytes = general.get("max_request_size_mb")
+        own_header = general.get("user_header_name")
+        return cls(
+            allowed_networks=_networks(general.get("allowed_ips")),
+            trust_forwarded_for=general.get("use_x_forwarded_for") is True,
+            max_request_mb=megabytes if isinstance(megabytes, (int, float)) else None,
+            key_header=_meta(general.get("litellm_key_header_name")),
+            customer_headers=(*_CUSTOMER_HEADERS, *((_meta(own_header),) if own_header else ())),
+            enforce_user=general.get("enforce_user_param") is True,
+            enforced_params=_names(general.get("enforced_params")),
+            allowed_routes=_names(general.get("allowed_routes")),
+            admin_only_routes=_names(general.get("admin_only_routes")),
+        )
+
+    def ensure_address_allowed(self, meta: Mapping[str, str]) -> None:
+        """Raises AddressDenied."""
+        if self.allowed_networks is None:
+            return
+        address = client_address(meta, trust_forwarded_for=self.trust_forwarded_for)
+        try:
+            known = ip_address(address)
+        except ValueError:
+            known = None
+        if known is None or not any(known in network for network in self.allowed_networks):
+            raise AddressDenied("Access forbidden: IP address not allowed.")
+
+    def ensure_size_allowed(self, size: int) -> None:
+        """Raises RequestTooLarge. The gateway's own limit holds besides."""
+        if self.max_request_mb is not None and size > self.max_request_mb * _MEGABYTE:
+            raise RequestTooLarge(
+                f"Request size is too large. Request size is {size / _MEGABYTE:.2f} MB. "
+                f"Max size is {self.max_request_mb:g} MB"
+            )
+
+
+def client_address(meta: Mapping[str, str], *, trust_forwarded_for: bool) -> str:
+    """The last hop's word: what stands before it in X-Forwarded-For was written by the client itself."""
+    forwarded = meta.get("HTTP_X_FORWARDED_FOR", "") if trust_forwarded_for else ""
+    return forwarded.rpartition(",")[2].strip() or meta.get("REMOTE_ADDR", "")
+
+
+def _networks(value: Any) -> tuple[IPv4Network | IPv6Network, ...] | None:
+    if value is None:
+        return None
+    networks = []
+    for text in value if isinstance(value, list) else [value]:
+        try:
+            networks.append(ip_network(str(text), strict=False))
+        except ValueError:
+            logger.error(  # noqa: TRY400 - the sentence says it all
+                "general_settings.allowed_ips holds something that is no address", extra={"value": str(text)[:100]}
+            )
+    return tuple(networks)
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    return tuple(name for name in value if isinstance(name, str)) if isinstance(value, Sequence) else ()
+
+
+def _meta(header: Any) -> str:
+    return f"HTTP_{header.upper().replace('-', '_')}" if isinstance(header, str) and header else ""
