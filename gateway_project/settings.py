@@ -9,6 +9,7 @@ from django.templatetags.static import static
 
 from gateway_project import local
 from gateway_project.logs import logging_config
+from proxy.version import VERSION
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = local.data_folder()
@@ -52,6 +53,8 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "django_celery_beat",
     "alerts",
     "teams",
@@ -68,6 +71,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "teams.actor.ActorMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -193,8 +197,25 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["proxy.permissions.IsProxyAdmin"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "gateway_project.api.exception_handler",
     "UNAUTHENTICATED_USER": None,
+}
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Tollkeeper",
+    "DESCRIPTION": "LLM gateway: completions for any provider, and the management of who may ask for them.",
+    "VERSION": VERSION,
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    # Swagger's files are served from here, never from a CDN.
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "OAS_VERSION": "3.1.0",
+    "PREPROCESSING_HOOKS": ["gateway_project.openapi.only_api"],
+    # The same view stands on `/x` and `/v1/x`; that their operations are numbered is no news to an admin's log.
+    "DISABLE_ERRORS_AND_WARNINGS": True,
 }
 
 # Bytes; the seed's clients stay far below, and images in a chat fit.
@@ -212,6 +233,11 @@ UNFOLD = {
     "SITE_HEADER": "Tollkeeper",
     "SITE_SYMBOL": "toll",
     "SHOW_HISTORY": True,
+    "SIDEBAR": {
+        "navigation": "gateway_project.navigation.sidebar",
+        # What has no place in the sidebar, such as the schedule of periodic tasks.
+        "show_all_applications": lambda request: request.user.is_superuser,
+    },
     "SITE_FAVICONS": [
         {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("tollkeeper/favicon.svg")},  # noqa: ARG005
     ],

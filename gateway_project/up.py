@@ -25,7 +25,8 @@ from proxy.config import environment, importer
 from proxy.config.schema import Document
 from proxy.models import Deployment
 from proxy.providers import PROVIDERS, split_model
-from teams.models import VirtualKey
+from teams.actor import Actor, acting
+from teams.models import ActorSource, VirtualKey
 
 logger = logging.getLogger(__name__)
 
@@ -94,7 +95,9 @@ def _wants_demo() -> bool:
 def _apply(document: Document | None, *, tell: bool) -> list[str]:
     if document is None:
         return []
-    for line in importer.apply(document).lines():
+    with acting(Actor(source=ActorSource.CONFIG)):
+        changes = importer.apply(document).lines()
+    for line in changes:
         if tell:
             logger.info("Configuration applied", extra={"change": line})
     return _doubts(document)

@@ -1,6 +1,8 @@
 """Is it alive, is it ready, and do the alert channels really work."""
 
 from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -13,6 +15,7 @@ from proxy.runtime import running
 from proxy.version import VERSION
 
 
+@extend_schema_view(get=extend_schema(tags=["health"], auth=[], responses=OpenApiTypes.STR))
 class Liveliness(AsyncAPIView):
     """Answers as long as the event loop turns; asks no store."""
 
@@ -22,6 +25,7 @@ class Liveliness(AsyncAPIView):
         return json_response("I'm alive!")
 
 
+@extend_schema_view(get=extend_schema(tags=["health"], auth=[], responses=OpenApiTypes.OBJECT))
 class Readiness(AsyncAPIView):
     """200 while requests can be served: without the database they are, from the last snapshot and with the spool."""
 
@@ -49,6 +53,11 @@ class ChannelFailed(GatewayError):
     type = "channel_error"
 
 
+@extend_schema_view(
+    get=extend_schema(
+        tags=["health"], parameters=[OpenApiParameter("service", required=True)], responses=OpenApiTypes.OBJECT
+    )
+)
 class Services(APIView):
     """`GET /health/services?service=slack`: sends a test message, waits for the answer and tells it as it is."""
 

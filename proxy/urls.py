@@ -1,6 +1,6 @@
 """The gateway's routes. Those in `lean` are served without Django's middleware; they are matched by exact path."""
 
-from django.urls import path
+from django.urls import include, path
 
 from proxy import health, views
 
@@ -16,5 +16,8 @@ lean = [
 
 urlpatterns = [
     *lean,
+    path("models/<path:name>", views.Model.as_view()),
+    path("v1/models/<path:name>", views.Model.as_view()),
+    path("", include("proxy.management.urls")),
     path("health/services", health.Services.as_view()),
 ]

@@ -1,0 +1,37 @@
+"""Pages of a list: what was asked for, and the numbers around it."""
+
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from django.db.models import Model, QuerySet
+
+M = TypeVar("M", bound=Model)
+
+
+@dataclass(frozen=True)
+class Page(Generic[M]):
+    rows: list[M]
+    total: int
+    number: int
+    size: int
+
+    @property
+    def pages(self) -> int:
+        return -(-self.total // self.size)
+
+
+def paginate(rows: QuerySet[M], *, number: int, size: int) -> Page[M]:
+    """`rows` are ordered. A page beyond the last is empty."""
+    total = rows.count()
+    first = (number - 1) * size
+    return Page(rows=list(rows[first : first + size]) if first < total else [], total=total, number=number, size=size)
+
+
+def ordered(rows: QuerySet[M], column: str, direction: str, *, then: str = "pk") -> QuerySet[M]:
+    sign = "-" if direction == "desc" else ""
+    return rows.order_by(f"{sign}{column}", f"{sign}{then}")
+
+
+def numbers(page: "Page[Any]") -> dict[str, int]:
+    """As the key routes spell them."""
+    return {"total_count": page.total, "current_page": page.number, "total_pages": page.pages}

@@ -1,0 +1,1 @@
+"""What the management routes take and give, one model a role."""

@@ -1,0 +1,28 @@
+"""Every management route."""
+
+from proxy.management.audit import Audit
+from proxy.management.base import urlpatterns as routes
+from proxy.management.budgets import Budgets
+from proxy.management.customers import Customers
+from proxy.management.keys import Keys
+from proxy.management.members import TeamMembers
+from proxy.management.models import Models
+from proxy.management.organizations import Organizations
+from proxy.management.tags import Tags
+from proxy.management.teams import Teams
+from proxy.management.users import Users
+
+VIEWSETS = (
+    Keys,
+    Models,
+    Teams,
+    TeamMembers,
+    Organizations,
+    Audit,
+    Budgets,
+    Customers,
+    Tags,
+    Users,
+)
+
+urlpatterns = routes(*VIEWSETS)
