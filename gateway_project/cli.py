@@ -1,10 +1,12 @@
-"""The command `tollkeeper`: up, check, key, and `manage` for Django's own."""
+"""The command `tollkeeper`: up, check, key, import-litellm, and `manage` for Django's own."""
 
 import argparse
 import os
 import socket
 import sys
 from pathlib import Path
+
+import django
 
 from gateway_project import launch
 from proxy.config.reader import ConfigError, read
@@ -46,6 +48,16 @@ def _parser() -> argparse.ArgumentParser:
     key.add_argument("--alias")
     key.add_argument("--models", nargs="*", default=[], help="model groups it may call; none: all")
     key.set_defaults(run=_key)
+
+    import_ = commands.add_parser("import-litellm", help="bring over the rows of a LiteLLM proxy's PostgreSQL database")
+    import_.add_argument("--database-url", required=True, metavar="URL", help="LiteLLM's DATABASE_URL; it is only read")
+    import_.add_argument("--dry-run", action="store_true", help="do all of it, print what came of it, and take it back")
+    import_.add_argument(
+        "--salt-key",
+        metavar="KEY",
+        help="what LiteLLM encrypted with: its LITELLM_SALT_KEY (also read from the environment), else its master key",
+    )
+    import_.set_defaults(run=_import_litellm)
 
     manage = commands.add_parser("manage", help="Django's own commands on this installation", add_help=False)
     manage.add_argument("rest", nargs=argparse.REMAINDER)
@@ -96,6 +108,16 @@ def _key(options: argparse.Namespace) -> int:
     from gateway_project.up import make_key  # noqa: PLC0415 - as in _up
 
     return make_key(alias=options.alias, models=options.models)
+
+
+def _import_litellm(options: argparse.Namespace) -> int:
+    prepared = launch.prepare_environment(document=Document(), host="127.0.0.1", workers=1, permit_weak=True)
+    django.setup()
+    from gateway_project.litellm_import.command import Request, run  # noqa: PLC0415 - as in _up
+
+    salt_key = options.salt_key or os.environ.get("LITELLM_SALT_KEY", "")
+    print("\n".join(run(Request(options.database_url, salt_key, dry_run=options.dry_run), prepared)))
+    return 0
 
 
 def _manage(options: argparse.Namespace) -> int:

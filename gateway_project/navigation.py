@@ -1,0 +1,66 @@
+"""The admin's sidebar: each page under the question it answers, for those who may see it."""
+
+from typing import Any
+
+from django.apps import apps
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import reverse
+
+# Title, icon and model of each entry.
+_SECTIONS = (
+    (
+        "Access",
+        (
+            ("Keys", "key", "teams.VirtualKey"),
+            ("Teams", "groups", "teams.Team"),
+            ("Users", "person", "teams.User"),
+            ("Organizations", "apartment", "teams.Organization"),
+            ("Customers", "face", "teams.Customer"),
+            ("Tags", "sell", "teams.Tag"),
+            ("Budgets", "savings", "teams.Budget"),
+            ("Groups", "badge", "auth.Group"),
+        ),
+    ),
+    (
+        "Gateway",
+        (("Deployments", "dns", "proxy.Deployment"), ("Config fields", "tune", "proxy.ConfigField")),
+    ),
+    (
+        "Money",
+        (
+            ("Ledger", "receipt_long", "budgets.LedgerEntry"),
+            ("Prices", "price_change", "budgets.PriceSnapshot"),
+            ("Adjustments", "balance", "budgets.SpendAdjustment"),
+        ),
+    ),
+    (
+        "Alerts",
+        (
+            ("Incidents", "crisis_alert", "alerts.Incident"),
+            ("Deliveries", "outgoing_mail", "alerts.Delivery"),
+            ("Channels", "campaign", "alerts.AlertChannel"),
+            ("Routes", "alt_route", "alerts.AlertRoute"),
+            ("Settings", "notifications", "alerts.AlertSettings"),
+        ),
+    ),
+    ("Records", (("Audit trail", "history", "teams.AuditEntry"),)),
+)
+
+
+def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
+    """Unfold's navigation, without sections that would be empty."""
+    sections = [
+        (title, [_item(*entry) for entry in entries if _may_view(request, entry[2])]) for title, entries in _SECTIONS
+    ]
+    return [{"title": title, "items": items} for title, items in sections if items]
+
+
+def _may_view(request: HttpRequest, label: str) -> bool:
+    page = admin.site._registry.get(apps.get_model(label))
+    return page is not None and page.has_view_permission(request)
+
+
+def _item(title: str, icon: str, label: str) -> dict[str, Any]:
+    options = apps.get_model(label)._meta
+    return {"title": title, "icon": icon, "link": reverse(f"admin:{options.app_label}_{options.model_name}_changelist")}
