@@ -8,6 +8,7 @@ class TeamsConfig(AppConfig):
     verbose_name = "Teams and keys"
 
     def ready(self) -> None:
-        from teams import signals  # noqa: PLC0415 - the models exist only now
+        from teams import groups, signals  # noqa: PLC0415 - the models exist only now
 
         signals.connect()
+        groups.connect()

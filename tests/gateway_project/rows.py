@@ -8,9 +8,20 @@ from django.db.models import Model
 
 from alerts.models import AlertChannel, AlertRoute, AlertSettings, Delivery, Incident
 from budgets import entries
-from budgets.models import Budget, BudgetAssignment, LedgerEntry, PriceSnapshot
+from budgets.models import LedgerEntry, PriceSnapshot, Scope, SpendAdjustment
 from proxy.models import ConfigField, Deployment
-from teams.models import Membership, Team, User, VirtualKey
+from teams.models import (
+    AuditEntry,
+    Budget,
+    Customer,
+    Membership,
+    Organization,
+    OrganizationMembership,
+    Tag,
+    Team,
+    User,
+    VirtualKey,
+)
 from teams.services import issue_key
 from tests.budgets.builders import entry
 
@@ -18,26 +29,58 @@ SECRET = "hidden0123456789"
 AT = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
+# How a callback's credential stands among harmless facts.
+METADATA = {"owner": "ops", "logging": [{"callback_vars": {"langfuse_secret_key": SECRET}}]}
+
+
 def user(number: int) -> User:
-    return User.objects.create(username=f"user-{number}", email=f"u{number}@example.com")
+    return User.objects.create(username=f"user-{number}", email=f"u{number}@example.com", metadata=METADATA)
+
+
+def budget(number: int) -> Budget:
+    return Budget.objects.create(id=f"budget-{number}", max_budget_nano=2_500_000_000, budget_duration="30d")
+
+
+def organization(number: int) -> Organization:
+    made = Organization.objects.create(alias=f"organization {number}", budget=budget(number), metadata=METADATA)
+    OrganizationMembership.objects.create(organization=made, user=user(5000 + number))
+    return made
 
 
 def team(number: int) -> Team:
-    made = Team.objects.create(alias=f"team {number}")
+    made = Team.objects.create(alias=f"team {number}", organization=organization(6000 + number), metadata=METADATA)
     Membership.objects.create(team=made, user=User.objects.create(username=f"member-{number}"))
     return made
 
 
 def virtual_key(number: int) -> VirtualKey:
-    made = VirtualKey(alias=f"key {number}", user=user(1000 + number), team=team(1000 + number))
+    made = VirtualKey(
+        alias=f"key {number}",
+        user=user(1000 + number),
+        team=team(1000 + number),
+        uncollected_key=f"sk-{SECRET}",
+        metadata=METADATA,
+    )
     issue_key(made)
     return made
 
 
-def budget(number: int) -> Budget:
-    made = Budget.objects.create(max_nano=10**9, soft_nano=5)
-    BudgetAssignment.objects.create(budget=made, scope="team", entity_id=f"t{number}")
-    return made
+def customer(number: int) -> Customer:
+    return Customer.objects.create(id=f"customer-{number}", budget=budget(2000 + number))
+
+
+def tag(number: int) -> Tag:
+    return Tag.objects.create(name=f"tag-{number}", budget=budget(3000 + number))
+
+
+def audit_entry(number: int) -> AuditEntry:
+    """Of a key that carries a secret, as its change was recorded."""
+    key = virtual_key(9000 + number)
+    return AuditEntry.objects.get(object_type="key", object_id=str(key.pk))
+
+
+def adjustment(number: int) -> SpendAdjustment:
+    return SpendAdjustment.objects.create(scope=Scope.KEY, entity_id=str(number), amount_nano=-5, at=AT)
 
 
 def price_snapshot(number: int) -> PriceSnapshot:
@@ -110,7 +153,12 @@ MAKERS: dict[str, Callable[[int], Model]] = {
     "teams_user": user,
     "teams_team": team,
     "teams_virtualkey": virtual_key,
-    "budgets_budget": budget,
+    "teams_organization": organization,
+    "teams_customer": customer,
+    "teams_tag": tag,
+    "teams_budget": budget,
+    "teams_auditentry": audit_entry,
+    "budgets_spendadjustment": adjustment,
     "budgets_pricesnapshot": price_snapshot,
     "budgets_ledgerentry": ledger_entry,
     "proxy_deployment": deployment,

@@ -1,0 +1,196 @@
+"""What all pages here share: how fields are typed and shown, rows locked for a change, and what goes along."""
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import FieldDoesNotExist
+from django.db import connection, models, transaction
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin
+from unfold.views import ChangeList
+
+from alerts.shapes import NamesField, ObjectField
+from teams.admin.fields import KnownAutocomplete, MaskedJsonFormField, NamesFormField
+from teams.admin.reach import reach_of
+from teams.admin.texts import dollars, minute
+from teams.models.grants import NanoDollarsField
+from teams.secrets import masked
+
+# What a page that is only looked at writes differently from a form.
+_READ_OTHERWISE = (models.JSONField, NanoDollarsField)
+Fieldsets = list[tuple[str | None, dict[str, Any]]]
+# More is deleted by a script, which says how far it came.
+_MOST_DELETED = 500
+TECHNICAL = "Technical"
+STAMPS = ("created_at", "created_by", "updated_at", "updated_by")
+
+
+class TypedFields:
+    """For pages and inlines: lists and objects in fields that a person can fill in."""
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
+        labels = {"label": db_field.verbose_name.capitalize(), "help_text": db_field.help_text}
+        if isinstance(db_field, NamesField):
+            return NamesFormField(**{**labels, "help_text": f"One a line. {db_field.help_text}"})
+        if isinstance(db_field, models.JSONField):
+            shape = db_field.shape if isinstance(db_field, ObjectField) else list
+            return MaskedJsonFormField(shape=shape, **labels)
+        return super().formfield_for_dbfield(db_field, request, **options)  # type: ignore[misc]
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
+        """`choices` may narrow what can be chosen; what is not among it is refused."""
+        if (rows := self.choices(db_field, request)) is not None:
+            options["queryset"] = rows
+        field = super().formfield_for_foreignkey(db_field, request, **options)  # type: ignore[misc]
+        if field is not None and db_field.name in self.get_autocomplete_fields(request):  # type: ignore[attr-defined]
+            field.widget = KnownAutocomplete(db_field, self.admin_site)  # type: ignore[attr-defined]
+            field.widget.choices = field.choices
+        return field
+
+    def choices(self, db_field: Any, request: HttpRequest) -> "QuerySet[Any] | None":
+        """What the page of the other model shows to the same person."""
+        page = self.admin_site._registry.get(db_field.remote_field.model)  # type: ignore[attr-defined]
+        return None if page is None else page.get_queryset(request).order_by()
+
+
+class RowsList(ChangeList):
+    result_list: Any
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        self.result_list = list(self.result_list)
+        self.model_admin.prepare(request, self.result_list)
+
+
+class Page(TypedFields, ModelAdmin):
+    """`facts` are what a row has once it is saved, and nobody types; `goes_along` is what is deleted with a row: the
+
+    model, and how it points at the row.
+    """
+
+    list_per_page = 50
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    warn_unsaved_form = True
+    actions_selection_counter = True
+    facts: tuple[str, ...] = STAMPS
+    goes_along: Sequence[tuple[type[Model], str]] = ()
+
+    def __init__(self, model: type[Model], site: admin.AdminSite) -> None:
+        super().__init__(model, site)
+        for field in model._meta.concrete_fields:
+            if isinstance(field, _READ_OTHERWISE):
+                setattr(self, f"shown_{field.name}", _shower(field))
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **options: Any) -> Any:
+        form = super().get_form(request, obj, change=change, **options)
+        form.reach = reach_of(request)
+        return form
+
+    def get_changelist(self, request: HttpRequest, **options: Any) -> type[RowsList]:
+        return RowsList
+
+    def prepare(self, request: HttpRequest, rows: list[Any]) -> None:
+        """Look up, for the rows of one page of the list together, what their columns show."""
+
+    def readonly(self, request: HttpRequest, obj: Any) -> tuple[str, ...]:
+        """The columns besides facts that this person cannot type into, for this row or (None) a new one."""
+        return ()
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return [self._shown(name) for name in (*self.facts, *self.readonly(request, obj))]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Fieldsets:
+        """With what is only looked at in its readable form, and without facts of what does not exist yet."""
+        closed = obj is not None and not self.has_change_permission(request, obj)
+        readonly = frozenset((*self.facts, *self.readonly(request, obj)))
+        left_out = frozenset(self.facts if obj is None else ())
+        return [
+            (title, {**options, "fields": [self._readable(name, closed, readonly) for name in fields]})
+            for title, options in super().get_fieldsets(request, obj)
+            if (fields := [name for name in options["fields"] if left_out.isdisjoint(_names(name))])
+        ]
+
+    def _readable(self, name: Any, closed: bool, readonly: frozenset[str]) -> Any:
+        if not isinstance(name, str):
+            return tuple(self._readable(one, closed, readonly) for one in name)
+        return self._shown(name) if closed or name in readonly else name
+
+    def _shown(self, name: str) -> str:
+        try:
+            field = self.opts.get_field(name)
+        except FieldDoesNotExist:
+            return name
+        return f"shown_{name}" if isinstance(field, _READ_OTHERWISE) else name
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """Locked in a request that may change it, so that no other change is overwritten by what was read before."""
+        found = super().get_object(request, object_id, from_field)
+        if found is None or request.method != "POST" or not connection.in_atomic_block:
+            return found
+        return self.get_queryset(request).order_by().select_for_update(of=("self",)).filter(pk=found.pk).first()
+
+    @admin.display(description="created", ordering="created_at")
+    def made(self, row: Any) -> SafeString:
+        return minute(row.created_at)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Nothing is stamped where nothing was changed."""
+        if not change or form.changed_data:
+            super().save_model(request, obj, form, change)
+
+    def delete_row(self, row: Any) -> None:
+        row.delete()
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        self.delete_row(obj)
+
+    @transaction.atomic
+    def delete_queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> None:
+        for row in queryset.order_by("pk"):
+            self.delete_row(row)
+
+    def get_deleted_objects(
+        self, objs: Any, request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
+        """How many go, and what goes along; a team may have more keys than a page can list."""
+        rows = list(objs[: _MOST_DELETED + 1])
+        protected = [f"More than {_MOST_DELETED}: select fewer"] if len(rows) > _MOST_DELETED else []
+        lacking = {str(self.opts.verbose_name) for row in rows if not self.has_delete_permission(request, row)}
+        counts = {str(self.opts.verbose_name_plural): len(rows)}
+        for model, link in self.goes_along:
+            number = model._default_manager.filter(**{f"{link}__in": rows}).count()
+            page = self.admin_site._registry.get(model)
+            if number and page is not None and not page.has_delete_permission(request):
+                lacking.add(str(model._meta.verbose_name))
+            counts[str(model._meta.verbose_name_plural)] = number
+        return [str(row) for row in rows], counts, lacking, protected
+
+
+def _names(name: Any) -> Sequence[str]:
+    """Of one line of a form, which may hold several."""
+    return [name] if isinstance(name, str) else name
+
+
+def _shower(field: "models.Field[Any, Any]") -> Callable[[Model], SafeString | str]:
+    def show(row: Model) -> SafeString | str:
+        value = field.value_from_object(row)
+        return dollars(value) if isinstance(field, NanoDollarsField) else as_text(masked(value))
+
+    show.short_description = field.verbose_name  # type: ignore[attr-defined]
+    return show
+
+
+def as_text(value: Any) -> SafeString | str:
+    """A value of a JSON column, to be read."""
+    if value in (None, "", [], {}):
+        return "-"
+    if isinstance(value, list) and all(isinstance(name, str) for name in value):
+        value = ", ".join(value)
+    text = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
+    return format_html('<pre style="white-space: pre-wrap; overflow-wrap: anywhere; margin: 0">{}</pre>', text)

@@ -1,0 +1,221 @@
+"""The pages of users and groups. Who may do what at these pages is for superusers to say."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin import display as plain_display
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest, HttpResponse
+from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+
+from teams.access import Reach
+from teams.admin.filters import ChoiceFilter, FieldFilter
+from teams.admin.forms import LIMIT_FIELDS, LimitsForm
+from teams.admin.members import OrganizationsOfUser, SavesMembers, TeamsOfUser
+from teams.admin.page import STAMPS, TECHNICAL
+from teams.admin.reach import reach_of
+from teams.admin.scope import ScopedPage
+from teams.admin.teams import link_to_keys, numbers_of
+from teams.admin.texts import budget_of
+from teams.models import Membership, OrganizationMembership, User, VirtualKey
+from teams.services import ADMIN_USER_ID
+from teams.services.users import delete_user, with_email
+
+admin.site.unregister(Group)
+# Whoever may set one of these may become anybody.
+_SUPERUSERS_ONLY = ("role", "is_staff", "is_superuser", "groups", "user_permissions")
+# Of oneself, where one is no admin: nothing that grants, and nothing by which one is known. The password's field is
+# left out of the page, and its form always has it.
+_OWN = frozenset({"alias", "password"})
+
+
+class SuperusersOnly:
+    """Others may look, where a permission says so."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return bool(getattr(request.user, "is_superuser", False))
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(getattr(request.user, "is_superuser", False))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(getattr(request.user, "is_superuser", False))
+
+
+@admin.register(Group)
+class GroupPage(SuperusersOnly, GroupAdmin, ModelAdmin):
+    pass
+
+
+class EmailIsFree:
+    cleaned_data: dict[str, Any]
+
+    def clean_email(self) -> str:
+        email: str = self.cleaned_data["email"]
+        others = User.objects.exclude(pk=self.instance.pk)  # type: ignore[attr-defined]
+        if email and with_email(others, email).exists():
+            self.add_error("email", "Another user has this e-mail address.")  # type: ignore[attr-defined]
+        return email
+
+
+class UserForm(EmailIsFree, UserChangeForm, LimitsForm):
+    pass
+
+
+class NewUserForm(EmailIsFree, UserCreationForm):
+    pass
+
+
+class LoginFilter(FieldFilter):
+    title = "login"
+    parameter_name = "login"
+    options = (("staff", "May log in here"), ("superuser", "Superuser"), ("inactive", "Deactivated"))
+
+    def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
+        conditions: Mapping[str | None, Mapping[str, bool]] = {
+            "staff": {"is_staff": True}, "superuser": {"is_superuser": True}, "inactive": {"is_active": False},
+        }  # fmt: skip
+        return queryset.filter(**conditions.get(self.value(), {}))
+
+
+@admin.register(User)
+class UserPage(SavesMembers, UserAdmin, ScopedPage):  # type: ignore[misc, type-arg]
+    form = UserForm
+    add_form = NewUserForm
+    change_password_form = AdminPasswordChangeForm
+    list_display = (
+        "__str__",
+        "email",
+        "role_label",
+        "membership_number",
+        "key_number",
+        "budget_label",
+        "login",
+        "made",
+    )
+    sortable_by = ("__str__", "made")
+    list_filter = (("role", ChoiceFilter), LoginFilter)
+    list_filter_submit = True
+    ordering = ("-created_at", "id")
+    search_fields = ("id", "username", "alias", "email")
+    facts = ("id", "last_login", "keys_link", *STAMPS)
+    inlines = (TeamsOfUser, OrganizationsOfUser)
+    goes_along = ((VirtualKey, "user"), (Membership, "user"), (OrganizationMembership, "user"))
+    fieldsets = (
+        ("Identity", {"fields": ("alias", "email", "id", "role", "keys_link")}),
+        ("Login", {"fields": ("username", "password", "is_active", "is_staff", "last_login")}),
+        ("What its keys may call", {"fields": ("allowed_models",)}),
+        ("Budget and limits", {"fields": LIMIT_FIELDS}),
+        ("At these pages", {"classes": ["collapse"], "fields": ("is_superuser", "groups", "user_permissions")}),
+        (
+            TECHNICAL,
+            {
+                "classes": ["collapse"],
+                "fields": ("metadata", ("created_at", "created_by"), ("updated_at", "updated_by")),
+            },
+        ),
+    )
+    add_fieldsets = (
+        (
+            None,
+            {
+                "fields": ("username", "alias", "email", "usable_password", "password1", "password2"),
+                "description": "Who only uses keys needs no password.",
+            },
+        ),
+    )
+
+    def visible(self, reach: Reach) -> QuerySet[User]:
+        return reach.users()
+
+    def governs(self, reach: Reach, row: User) -> bool:
+        return row.pk == reach.user_id or reach.governs_user(row)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_change_permission(request, obj) and not _is_above(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        if obj is not None and obj.pk in (ADMIN_USER_ID, request.user.pk):
+            return False
+        return super().has_delete_permission(request, obj) and not _is_above(request, obj)
+
+    def get_inlines(self, request: HttpRequest, obj: User | None) -> Any:
+        """Who is new belongs nowhere yet."""
+        return () if obj is None else super().get_inlines(request, obj)
+
+    def prepare(self, request: HttpRequest, rows: list[Any]) -> None:
+        members, keys = numbers_of(Membership, "user", rows), numbers_of(VirtualKey, "user", rows)
+        for row in rows:
+            row.membership_number, row.key_number = members.get(row.pk, 0), keys.get(row.pk, 0)
+
+    def readonly(self, request: HttpRequest, obj: User | None) -> tuple[str, ...]:
+        if getattr(request.user, "is_superuser", False):
+            return ()
+        own = obj is not None and obj.pk == request.user.pk and not reach_of(request).is_admin
+        closed = [field.name for field in User._meta.concrete_fields if own and field.name not in _OWN]
+        return (*_SUPERUSERS_ONLY, *closed)
+
+    def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
+        """Without the link to another's password, for those who may not set it."""
+        fieldsets = super().get_fieldsets(request, obj)
+        if obj is None or getattr(request.user, "is_superuser", False):
+            return fieldsets
+        return [
+            (title, {**options, "fields": [name for name in options["fields"] if name != "password"]})
+            for title, options in fieldsets
+        ]
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002
+        if not getattr(request.user, "is_superuser", False):
+            raise PermissionDenied
+        return super().user_change_password(request, id, form_url)
+
+    def save_model(self, request: HttpRequest, obj: User, form: "ModelForm[Any]", change: bool) -> None:
+        if change and obj.pk == request.user.pk and not (obj.is_active and obj.is_staff):
+            obj.is_active = obj.is_staff = True
+            messages.warning(request, "You cannot shut yourself out; you are still active, and staff.")
+        super().save_model(request, obj, form, change)
+
+    def delete_row(self, row: User) -> None:
+        delete_user(row)
+
+    @display(  # type: ignore[untyped-decorator]
+        description="role", ordering="role", label={"Proxy admin": "danger", "Proxy admin, read only": "warning"}
+    )
+    def role_label(self, user: User) -> str:
+        return user.get_role_display()
+
+    @display(description="login", label={"Superuser": "danger", "Staff": "info", "Deactivated": "warning"})  # type: ignore[untyped-decorator]
+    def login(self, user: User) -> str:
+        if not user.is_active:
+            return "Deactivated"
+        return "Superuser" if user.is_superuser else "Staff" if user.is_staff else ""
+
+    @plain_display(description="budget")
+    def budget_label(self, user: User) -> str:
+        return budget_of(user)
+
+    @plain_display(description="teams")
+    def membership_number(self, user: Any) -> int:
+        return int(user.membership_number)
+
+    @plain_display(description="keys")
+    def key_number(self, user: Any) -> SafeString:
+        return link_to_keys(user.key_number, user__id__exact=user.pk)
+
+    @plain_display(description="keys")
+    def keys_link(self, user: User) -> SafeString:
+        return link_to_keys(user.keys.count(), user__id__exact=user.pk)
+
+
+def _is_above(request: HttpRequest, user: User | None) -> bool:
+    """A superuser's row is for superusers: who could change its address could become its owner."""
+    return user is not None and user.is_superuser and not getattr(request.user, "is_superuser", False)
