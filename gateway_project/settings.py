@@ -216,6 +216,7 @@ SPECTACULAR_SETTINGS = {
     "PREPROCESSING_HOOKS": ["gateway_project.openapi.only_api"],
     # The same view stands on `/x` and `/v1/x`; that their operations are numbered is no news to an admin's log.
     "DISABLE_ERRORS_AND_WARNINGS": True,
+    "ENABLE_DJANGO_DEPLOY_CHECK": False,
 }
 
 # Bytes; the seed's clients stay far below, and images in a chat fit.
