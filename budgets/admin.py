@@ -1,14 +1,17 @@
 """Admin pages of prices, the ledger and its adjustments, and what the page of keys says about money."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin import display
+from django.contrib.admin import SimpleListFilter, display
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from unfold.admin import ModelAdmin
 
-from budgets.models import LedgerEntry, PriceSnapshot, Scope, SpendAdjustment
+from budgets.core.pricing import Unit
+from budgets.models import HEALTH_CHECK_KEY, LedgerEntry, PriceSnapshot, Scope, SpendAdjustment
 from budgets.spend import adjust, spend_of_keys
 from teams import audit
 from teams.admin.keys import VirtualKeyPage, may_govern
@@ -38,6 +41,29 @@ class PriceSnapshotPage(ReadOnlyPage):
     search_fields = ("provider", "model")
 
 
+class KindFilter(SimpleListFilter):
+    """Health checks are in the ledger since their provider bills them, and would hide what clients asked for."""
+
+    title = "kind"
+    parameter_name = "kind"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> tuple[tuple[str, str], ...]:
+        return (("health", "Health checks"), ("all", "All"))
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        requests, *others = super().choices(changelist)
+        yield {**requests, "display": "Requests"}
+        yield from others
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[LedgerEntry]) -> QuerySet[LedgerEntry]:
+        if self.value() == "health":
+            return queryset.filter(key_hash=HEALTH_CHECK_KEY)
+        return queryset if self.value() == "all" else queryset.exclude(key_hash=HEALTH_CHECK_KEY)
+
+
+_PLURALS: dict[str, str] = {Unit.IMAGE: "images", Unit.CHARACTER: "characters", Unit.QUERY: "queries"}
+
+
 @admin.register(LedgerEntry)
 class LedgerEntryPage(ReadOnlyPage):
     list_display = (
@@ -48,14 +74,22 @@ class LedgerEntryPage(ReadOnlyPage):
         "status_code",
         "prompt_tokens",
         "completion_tokens",
+        "counted",
         "amount",
         "basis",
     )
-    list_filter = ("status", "basis", "stream", "provider")
+    list_filter = (KindFilter, "status", "basis", "stream", "unit", "provider")
     search_fields = ("=call_id", "=upstream_id", "=key_hash")
     search_help_text = "A call id, an upstream id or the hash of a key."
     date_hierarchy = "started_at"
     show_full_result_count = False
+
+    @display(description="units", ordering="units")
+    def counted(self, entry: LedgerEntry) -> str:
+        if entry.unit == Unit.MILLISECOND:
+            return f"{entry.units / 1000:,.3f} s"
+        named = entry.unit if entry.units == 1 else _PLURALS.get(entry.unit, entry.unit)
+        return f"{entry.units:,} {named}" if entry.units else ""
 
     @display(description="amount", ordering="amount_nano")
     def amount(self, entry: LedgerEntry) -> str:

@@ -1,7 +1,14 @@
 """Price snapshots and the ledger. Amounts are integer nano-dollars (1e-9 USD)."""
 
+from typing import Self
+
 from django.db import models
 from django.utils import timezone
+
+from budgets.core.pricing import Unit
+
+# The key of the gateway's own health checks: their provider bills them, and nobody's spend includes them.
+HEALTH_CHECK_KEY = "litellm-internal-health-check"
 
 
 class Scope(models.TextChoices):
@@ -38,7 +45,7 @@ class PriceSnapshot(models.Model):
     provider = models.CharField(max_length=64)
     model = models.CharField(max_length=255)
     source = models.CharField(max_length=32, help_text="Where the price comes from: deployment or genai-prices.")
-    rates = models.JSONField(help_text="Nano-dollars per million tokens.")
+    rates = models.JSONField(help_text="Nano-dollars per million tokens, images, milliseconds, characters, queries.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
@@ -52,6 +59,12 @@ class Basis(models.TextChoices):
     USAGE = "usage", "Reported"
     ESTIMATED = "estimated", "Estimated"
     NONE = "none", "Nothing served"
+
+
+class LedgerEntries(models.QuerySet["LedgerEntry"]):
+    def of_clients(self) -> Self:
+        """Without the gateway's own health checks: what a sum over everybody's spend is made of."""
+        return self.exclude(key_hash=HEALTH_CHECK_KEY)
 
 
 class LedgerEntry(models.Model):
@@ -93,11 +106,20 @@ class LedgerEntry(models.Model):
     cached_tokens = models.PositiveBigIntegerField()
     cache_creation_tokens = models.PositiveBigIntegerField()
     reasoning_tokens = models.PositiveBigIntegerField()
+    # With defaults in the database: an older process may still write while a newer one has changed the table.
+    units = models.PositiveBigIntegerField(
+        default=0, db_default=0, help_text="What was counted beside tokens, or instead of them."
+    )
+    unit = models.CharField(
+        max_length=16, blank=True, default="", db_default="", choices=[(unit.value, unit.title()) for unit in Unit]
+    )
     amount_nano = models.BigIntegerField("amount, nano-dollars")
     basis = models.CharField(max_length=16, choices=Basis, help_text="Where the token counts come from.")
     price = models.ForeignKey(
         PriceSnapshot, null=True, on_delete=models.PROTECT, db_index=False, help_text="Empty: no price was known."
     )
+
+    objects = LedgerEntries.as_manager()
 
     class Meta:
         ordering = ["-started_at", "-id"]

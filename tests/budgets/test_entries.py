@@ -5,6 +5,7 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
 import pytest
 from django.db import DatabaseError, connection
 
@@ -42,6 +43,8 @@ def test_every_column_comes_back_as_it_went_in() -> None:
         cached_tokens=3,
         cache_creation_tokens=4,
         reasoning_tokens=5,
+        units=6,
+        unit="millisecond",
         amount_nano=9_007_199_254_740_993,
         price_id=price.pk,
     )
@@ -179,6 +182,39 @@ def test_a_batch_of_a_thousand_is_stored() -> None:
     entries.insert([entry(amount_nano=number).encode() for number in range(1000)])
 
     assert sorted(LedgerEntry.objects.values_list("amount_nano", flat=True)) == list(range(1000))
+
+
+def test_a_line_that_is_older_than_units_is_stored_without_any() -> None:
+    """The spool of a version before this one may be waiting when this one starts."""
+    old = orjson.loads(entry().encode())
+    del old["units"], old["unit"]
+
+    entries.insert([orjson.dumps(old)])
+
+    row = LedgerEntry.objects.get()
+    assert (row.units, row.unit) == (0, "")
+
+
+def test_a_process_that_knows_nothing_of_units_may_still_write() -> None:
+    made = entry()
+    columns = [field for field in LedgerEntry._meta.concrete_fields if field.column not in {"units", "unit"}]
+    values = [field.get_db_prep_save(getattr(made, field.attname), connection) for field in columns]
+    names, marks = ", ".join(f'"{field.column}"' for field in columns), ", ".join(["%s"] * len(columns))
+    with connection.cursor() as cursor:
+        cursor.execute(f"INSERT INTO budgets_ledgerentry ({names}) VALUES ({marks})", values)
+
+    row = LedgerEntry.objects.get()
+    assert (row.units, row.unit) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("units", "unit"), [(0, ""), (3, "image"), (2**40, "millisecond"), (4096, "character"), (1, "query")]
+)
+def test_units_come_back_and_can_be_found(units: int, unit: str) -> None:
+    row = stored(units=units, unit=unit)
+
+    assert (row.units, row.unit) == (units, unit)
+    assert LedgerEntry.objects.filter(unit=unit, units=units).count() == 1
 
 
 def test_an_encoded_entry_is_one_line() -> None:

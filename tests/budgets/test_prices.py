@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
-from budgets.core.pricing import NANO, Price, Rate, Usage, cost
+from budgets.core.pricing import NANO, OtherRates, Price, Rate, Usage, cost
 from budgets.models import PriceSnapshot
 from budgets.prices import KnownPrice, find_price
 
@@ -76,6 +76,26 @@ def test_an_unknown_model_or_provider_has_no_price(provider: str, model: str) ->
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("provider", "model"),
+    [
+        ("bedrock", "us.anthropic.claude-3-5-sonnet-20240620-v1:0"),
+        ("cohere_chat", "command-r"),
+        ("fireworks_ai", "accounts/fireworks/models/deepseek-v3p2"),
+        ("moonshot", "kimi-k2"),
+        ("text-completion-openai", "davinci"),
+        ("together_ai", "Austism/chronos-hermes-13b"),
+        ("voyage", "voyage-3"),
+        ("xai", "grok-3"),
+        ("zai", "glm-4.5"),
+        ("zhipu", "glm-4-air"),
+    ],
+)
+def test_a_provider_that_the_table_calls_otherwise_has_its_prices(provider: str, model: str) -> None:
+    assert find(provider=provider, model=model) is not None
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize("provider", ["custom_openai", "openai_like"])
 def test_a_server_that_only_speaks_openais_wire_does_not_have_openais_prices(provider: str) -> None:
     assert find(provider=provider, model="gpt-4o") is None
@@ -89,7 +109,9 @@ def test_a_server_that_only_speaks_openais_wire_does_not_have_openais_prices(pro
         "1e30", 10**40, "1e-7 USD", "1e400", 1e6,
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("name", ["input_cost_per_token", "output_cost_per_token"])
+@pytest.mark.parametrize(
+    "name", ["input_cost_per_token", "output_cost_per_token", "output_cost_per_image", "input_cost_per_second"]
+)
 def test_a_price_that_makes_no_sense_is_refused_with_a_sentence(name: str, value: object) -> None:
     with pytest.raises(ValueError, match="price"):
         find({name: value})
@@ -125,6 +147,103 @@ def test_the_row_proves_provider_model_source_and_rates() -> None:
     assert found is not None
     assert (row.provider, row.model, row.source) == ("openai", "gpt-4o", "deployment")
     assert row.rates["input"] == {"base": 1_000_000_000, "tiers": []}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("own", "others"),
+    [
+        ({"output_cost_per_image": 0.04}, OtherRates(image=40_000_000 * 10**6)),
+        ({"input_cost_per_image": "0.04"}, OtherRates(image=40_000_000 * 10**6)),
+        ({"input_cost_per_image": 0.01, "output_cost_per_image": 0.04}, OtherRates(image=40_000_000 * 10**6)),
+        ({"input_cost_per_second": 0.0001}, OtherRates(millisecond=100 * 10**6)),
+        ({"input_cost_per_second": 0.0001, "output_cost_per_second": 0.0001}, OtherRates(millisecond=100 * 10**6)),
+        ({"input_cost_per_second": 0.0001, "output_cost_per_second": 0.0}, OtherRates(millisecond=100 * 10**6)),
+        ({"input_cost_per_character": 1.5e-5}, OtherRates(character=15_000 * 10**6)),
+        ({"input_cost_per_query": "0.002"}, OtherRates(query=2_000_000 * 10**6)),
+        ({"input_cost_per_query": "0.0000000000000005"}, OtherRates(query=1)),
+        ({"input_cost_per_audio_token": 6e-6}, OtherRates(input_audio=Rate(6 * NANO))),
+        ({"output_cost_per_audio_token": 1.2e-5}, OtherRates(output_audio=Rate(12 * NANO))),
+        (
+            {"input_cost_per_image_token": 1e-5, "output_cost_per_image_token": 4e-5},
+            OtherRates(input_image=Rate(10 * NANO), output_image=Rate(40 * NANO)),
+        ),
+        (
+            {"output_cost_per_audio_token": 1.2e-5, "output_cost_per_second": 0.00025},
+            OtherRates(output_audio=Rate(12 * NANO)),
+        ),
+        (
+            {"output_cost_per_image_token": 4e-5, "output_cost_per_image": 0.04},
+            OtherRates(output_image=Rate(40 * NANO)),
+        ),
+    ],
+)
+def test_a_price_of_something_else_than_text_is_a_price_alone(own: dict[str, Any], others: OtherRates) -> None:
+    assert price_of(own) == Price(Rate(0), Rate(0), others=others)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", ["input_cost_per_second", "output_cost_per_image", "input_cost_per_query"])
+def test_a_deployment_may_be_free_in_any_unit(name: str) -> None:
+    assert price_of({name: 0}) == Price(Rate(0), Rate(0))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "refinement", ["cache_read_input_token_cost", "cache_creation_input_token_cost", "output_cost_per_reasoning_token"]
+)
+def test_a_refinement_alone_is_no_price(refinement: str) -> None:
+    assert price_of({refinement: 1e-6}) == price_of()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("other", ["input_cost_per_second", "output_cost_per_image", "input_cost_per_audio_token"])
+def test_a_price_that_is_null_counts_as_left_out(other: str) -> None:
+    assert price_of({other: None}) == price_of()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("provider", "model", "usage", "total"),
+    [
+        ("openai", "whisper-1", Usage(milliseconds=60_000), 6_000_000),
+        ("groq", "whisper-large-v3", Usage(milliseconds=3_600_000), 110_999_999),
+        ("openai", "tts-1", Usage(characters=1000), 15_000_000),
+        ("openai", "gpt-4o-transcribe", Usage(56, 45, prompt_audio_tokens=42), 14 * 2500 + 42 * 6000 + 45 * 10_000),
+        (
+            "openai",
+            "gpt-image-1",
+            Usage(50, 100, prompt_image_tokens=10, images=1),
+            40 * 5000 + 10 * 10_000 + 4_000_000,
+        ),
+        ("gemini", "gemini-2.5-flash-image", Usage(0, 1290, completion_image_tokens=1290), 1290 * 30_000),
+        (
+            "openai",
+            "gpt-audio",
+            Usage(10, 10, prompt_audio_tokens=10, completion_audio_tokens=10),
+            10 * 32_000 + 640_000,
+        ),
+        ("perplexity", "sonar", Usage(1000, 1000), 2_000_000 + 12_000_000),
+    ],
+)
+def test_the_table_prices_what_is_no_text(provider: str, model: str, usage: Usage, total: int) -> None:
+    assert cost(usage, price_of(provider=provider, model=model)).total == total
+
+
+@pytest.mark.django_db
+def test_a_price_of_text_has_the_row_that_it_had_before_there_were_others() -> None:
+    find({"input_cost_per_token": 1e-6})
+    row = PriceSnapshot.objects.get()
+
+    assert "others" not in row.rates
+    assert row.digest == "e34b997a302813bc9e9130b22d980702f7e68182d12dc1c267e6319bed337b8d"
+
+
+@pytest.mark.django_db
+def test_the_row_of_another_price_proves_it() -> None:
+    find({"input_cost_per_second": 0.0001})
+
+    assert PriceSnapshot.objects.get().rates["others"]["millisecond"] == 100_000_000
 
 
 # Units that a chat's usage as we read it can hold, and those that never matter for one.

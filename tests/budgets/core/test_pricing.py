@@ -7,7 +7,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from budgets.core.pricing import FREE, MILLION, NANO, Cost, Price, Rate, Usage, cost, dollars, per_million
+from budgets.core.pricing import (
+    FREE,
+    MILLION,
+    NANO,
+    Cost,
+    OtherRates,
+    Price,
+    Rate,
+    Unit,
+    Usage,
+    cost,
+    dollars,
+    per_million,
+)
 
 GPT_4O_MINI = Price(input=Rate(150_000_000), output=Rate(600_000_000), cached=Rate(75_000_000))
 DOLLAR = NANO
@@ -18,8 +31,12 @@ _rate = st.builds(
     st.integers(0, 100 * DOLLAR),
     st.dictionaries(st.integers(0, 300_000), st.integers(0, 100 * DOLLAR), max_size=3),
 )
-_price = st.builds(Price, _rate, _rate, st.none() | _rate, st.none() | _rate, st.none() | _rate)
-_usage = st.builds(Usage, _count, _count, _count, _count, _count)
+_maybe = st.none() | _rate
+_per_unit = st.integers(0, 100 * DOLLAR)
+_others = st.builds(OtherRates, _maybe, _maybe, _maybe, _maybe, _per_unit, _per_unit, _per_unit, _per_unit, _per_unit)
+_price = st.builds(Price, _rate, _rate, _maybe, _maybe, _maybe, st.none() | _others)
+_usage = st.builds(Usage, *[_count] * 13)
+_text_usage = st.builds(Usage, *[_count] * 5)
 _property = settings(deadline=None, max_examples=300)
 
 
@@ -119,20 +136,134 @@ def test_two_answers_cost_what_one_of_their_sum_would_within_a_nano_dollar(
 @given(_usage, _price)
 @_property
 def test_the_total_is_the_exact_amount_rounded_half_up(usage: Usage, price: Price) -> None:
-    size = usage.prompt_tokens
+    size, others = usage.prompt_tokens, price.others or OtherRates()
     cached = min(usage.cached_tokens, size)
     created = min(usage.cache_creation_tokens, size - cached)
+    heard = min(usage.prompt_audio_tokens, size - cached - created)
+    seen = min(usage.prompt_image_tokens, size - cached - created - heard)
     reasoning = min(usage.reasoning_tokens, usage.completion_tokens)
+    spoken = min(usage.completion_audio_tokens, usage.completion_tokens - reasoning)
+    drawn = min(usage.completion_image_tokens, usage.completion_tokens - reasoning - spoken)
     exact = Fraction(
-        (size - cached - created) * price.input.at(size)
-        + (usage.completion_tokens - reasoning) * price.output.at(size)
+        (size - cached - created - heard - seen) * price.input.at(size)
+        + heard * (others.input_audio or price.input).at(size)
+        + seen * (others.input_image or price.input).at(size)
+        + (usage.completion_tokens - reasoning - spoken - drawn) * price.output.at(size)
+        + spoken * (others.output_audio or price.output).at(size)
+        + drawn * (others.output_image or price.output).at(size)
         + cached * (price.cached or price.input).at(size)
         + created * (price.cache_creation or price.input).at(size)
-        + reasoning * (price.reasoning or price.output).at(size),
+        + reasoning * (price.reasoning or price.output).at(size)
+        + usage.images * others.image
+        + usage.milliseconds * others.millisecond
+        + usage.characters * others.character
+        + usage.queries * others.query
+        + others.answer,
         MILLION,
     )
 
     assert cost(usage, price).total == int(exact + Fraction(1, 2))
+
+
+WHISPER = Price(Rate(0), Rate(0), others=OtherRates(millisecond=per_million(Decimal("0.0001") / 1000)))
+GPT_IMAGE = Price(
+    input=Rate(5 * DOLLAR),
+    output=Rate(40 * DOLLAR),
+    others=OtherRates(input_image=Rate(10 * DOLLAR), output_image=Rate(40 * DOLLAR)),
+)
+TRANSCRIBE = Price(Rate(2_500_000_000), Rate(10 * DOLLAR), others=OtherRates(input_audio=Rate(6 * DOLLAR)))
+
+
+@pytest.mark.parametrize(
+    ("usage", "price", "total"),
+    [
+        pytest.param(Usage(milliseconds=60_000), WHISPER, 6_000_000, id="a minute of whisper is 0.6 cents"),
+        pytest.param(Usage(milliseconds=1), WHISPER, 100, id="a millisecond of it"),
+        pytest.param(
+            Usage(images=3), Price(Rate(0), Rate(0), others=OtherRates(image=40_000_000 * MILLION)), 120_000_000,
+            id="three images at 4 cents",
+        ),
+        pytest.param(
+            Usage(characters=1_000_000), Price(Rate(0), Rate(0), others=OtherRates(character=15 * DOLLAR)), 15 * DOLLAR,
+            id="a million characters of tts-1",
+        ),
+        pytest.param(
+            Usage(queries=2), Price(Rate(0), Rate(0), others=OtherRates(query=2_000_000 * MILLION)), 4_000_000,
+            id="two search units at 0.2 cents",
+        ),
+        pytest.param(
+            Usage(50, 4160, prompt_image_tokens=10, completion_image_tokens=4160, images=1), GPT_IMAGE,
+            40 * 5000 + 10 * 10_000 + 4160 * 40_000, id="gpt-image by its tokens",
+        ),
+        pytest.param(
+            Usage(56, 45, prompt_audio_tokens=42), TRANSCRIBE, 14 * 2500 + 42 * 6000 + 45 * 10_000,
+            id="audio tokens have their own rate",
+        ),
+        pytest.param(Usage(56, 0, prompt_audio_tokens=42), GPT_4O_MINI, 56 * 150, id="or cost what text costs"),
+        pytest.param(
+            Usage(10, 0, prompt_audio_tokens=10), Price(Rate(7_000_000), Rate(0), others=OtherRates(Rate(0))), 0,
+            id="audio may be free",
+        ),
+        pytest.param(
+            Usage(100, 0, cached_tokens=60, prompt_audio_tokens=90),
+            Price(Rate(1_000_000), Rate(0), cached=Rate(500_000), others=OtherRates(Rate(10_000_000))),
+            60 // 2 + 40 * 10, id="what is cached is not charged as audio again",
+        ),
+        pytest.param(
+            Usage(10, 20), Price(Rate(1_000_000), Rate(1_000_000), others=OtherRates(answer=12_000_000 * MILLION)),
+            12_000_030, id="a fee for each answer",
+        ),
+        pytest.param(Usage(images=5, milliseconds=5, queries=5), GPT_4O_MINI, 0, id="units without a price"),
+        pytest.param(
+            Usage(1, 0, characters=1), Price(Rate(400_000), Rate(0), others=OtherRates(character=100_000)), 1,
+            id="fractions of tokens and units are added before they are rounded",
+        ),
+        pytest.param(
+            Usage(milliseconds=1), Price(Rate(0), Rate(0), others=OtherRates(millisecond=499_999)), 0,
+            id="less than half a nano-dollar",
+        ),
+        pytest.param(
+            Usage(milliseconds=3), Price(Rate(0), Rate(0), others=OtherRates(millisecond=166_667)), 1,
+            id="just more than half of one",
+        ),
+    ],
+)  # fmt: skip
+def test_amounts_of_what_is_no_text_worked_out_by_hand(usage: Usage, price: Price, total: int) -> None:
+    assert cost(usage, price).total == total
+
+
+def test_what_was_asked_and_what_was_made_are_told_apart() -> None:
+    others = OtherRates(
+        input_audio=Rate(2 * MILLION), output_audio=Rate(3 * MILLION), image=5 * MILLION, query=7 * MILLION
+    )
+    usage = Usage(10, 10, prompt_audio_tokens=4, completion_audio_tokens=6, images=1, queries=1)
+
+    assert cost(usage, Price(Rate(MILLION), Rate(MILLION), others=others)) == Cost(
+        total=48, input=6 + 4 * 2 + 7, output=4 + 6 * 3 + 5
+    )  # fmt: skip
+
+
+@given(_text_usage, _price)
+@_property
+def test_prices_of_what_is_no_text_change_nothing_for_text(usage: Usage, price: Price) -> None:
+    plain = Price(price.input, price.output, price.cached, price.cache_creation, price.reasoning)
+    fee = price.others.answer if price.others else 0
+
+    assert 0 <= cost(usage, price).total - cost(usage, plain).total - fee // MILLION <= 1
+
+
+@pytest.mark.parametrize(
+    ("usage", "counted"),
+    [
+        (Usage(10, 20), (0, "")),
+        (Usage(images=2, milliseconds=5), (2, Unit.IMAGE)),
+        (Usage(characters=7, milliseconds=5), (7, Unit.CHARACTER)),
+        (Usage(milliseconds=5, queries=1), (5, Unit.MILLISECOND)),
+        (Usage(queries=1), (1, Unit.QUERY)),
+    ],
+)
+def test_the_ledger_keeps_the_count_that_says_most(usage: Usage, counted: tuple[int, str]) -> None:
+    assert usage.counted == counted
 
 
 @pytest.mark.parametrize(
