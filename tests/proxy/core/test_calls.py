@@ -8,29 +8,31 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from proxy.core.chat import ChatRequest, clean, parse_chat, parse_object
+from proxy.core.calls import NO_OPTIONS, Call, Options, clean, parse_call, parse_object, parse_retries, parse_seconds
 from proxy.core.errors import BadRequest
+from proxy.core.operations import Operation
 
 ROUTE = "/chat/completions"
 MESSAGES = [{"role": "user", "content": "Hi"}]
 
 
-def parse(**fields: Any) -> ChatRequest:
-    return parse_chat({"model": "gpt-4o", "messages": MESSAGES, **fields}, route=ROUTE)
+def parse(**fields: Any) -> Call:
+    return parse_call(Operation.CHAT, {"model": "gpt-4o", "messages": MESSAGES, **fields}, route=ROUTE)
 
 
 def refusal(raw: bytes) -> BadRequest:
     with pytest.raises(BadRequest) as caught:
-        parse_chat(parse_object(raw), route=ROUTE)
+        parse_call(Operation.CHAT, parse_object(raw), route=ROUTE)
     return caught.value
 
 
 def test_a_plain_request_goes_upstream_as_it_is() -> None:
     chat = parse(temperature=0.1, tools=[{"type": "function"}], something_new={"a": [1, None]})
 
-    assert chat == ChatRequest(
+    assert chat == Call(
+        operation=Operation.CHAT,
         model="gpt-4o",
-        upstream={
+        body={
             "model": "gpt-4o",
             "messages": MESSAGES,
             "temperature": 0.1,
@@ -154,11 +156,11 @@ _json = st.recursive(
 def test_any_json_is_understood_or_refused(value: object) -> None:
     raw = json.dumps(value).encode()
     try:
-        chat = parse_chat(parse_object(raw), route=ROUTE)
+        chat = parse_call(Operation.CHAT, parse_object(raw), route=ROUTE)
     except BadRequest as error:
         orjson.dumps(error.envelope())
         return
-    orjson.dumps(chat.upstream)
+    orjson.dumps(chat.body)
     assert chat.model
     assert all(tag.isprintable() for tag in (chat.end_user, *chat.tags))
 
@@ -167,7 +169,7 @@ def test_any_json_is_understood_or_refused(value: object) -> None:
 @settings(deadline=None, max_examples=300)
 def test_any_bytes_are_understood_or_refused(raw: bytes) -> None:
     try:
-        parse_chat(parse_object(raw), route=ROUTE)
+        parse_call(Operation.CHAT, parse_object(raw), route=ROUTE)
     except BadRequest as error:
         orjson.dumps(error.envelope())
 
@@ -176,13 +178,13 @@ def test_any_bytes_are_understood_or_refused(raw: bytes) -> None:
 def test_what_is_meant_for_the_proxy_is_not_sent_upstream(name: str) -> None:
     value: Any = {"tags": [], "num_retries": 3, "guardrails": []}.get(name, {"a": 1})
 
-    assert name not in parse(**{name: value}).upstream
+    assert name not in parse(**{name: value}).body
 
 
 def test_a_stream_always_asks_the_upstream_for_usage() -> None:
     chat = parse(stream=True)
 
-    assert chat.upstream["stream_options"] == {"include_usage": True}
+    assert chat.body["stream_options"] == {"include_usage": True}
     assert not chat.wants_usage
 
 
@@ -193,7 +195,7 @@ def test_the_client_sees_usage_only_when_it_asks(options: dict[str, Any], wants:
     chat = parse(stream=True, stream_options={**options, "other": 1})
 
     assert chat.wants_usage is wants
-    assert chat.upstream["stream_options"] == {"other": 1, "include_usage": True}
+    assert chat.body["stream_options"] == {"other": 1, "include_usage": True}
 
 
 def test_null_counts_as_left_out() -> None:
@@ -232,3 +234,121 @@ def test_names_lose_what_cannot_be_shown(text: str, cleaned: str) -> None:
 
 def test_parse_object_gives_the_object() -> None:
     assert parse_object(b'{"a": {"b": [1, 2.5, null, true, "x"]}}') == {"a": {"b": [1, 2.5, None, True, "x"]}}
+
+
+@pytest.mark.parametrize("operation", [Operation.MESSAGES, Operation.RESPONSES])
+def test_where_metadata_is_the_providers_it_goes_on_and_ours_goes_before_it(operation: Operation) -> None:
+    least = {
+        "model": "gpt-4o",
+        "messages": MESSAGES,
+        "max_tokens": 10,
+        "input": "Hi",
+        "metadata": {"user_id": "theirs"},
+    }
+    both = parse_call(operation, {**least, "litellm_metadata": {"user_id": "ours", "tags": ["a"]}}, route=ROUTE)
+    one = parse_call(operation, least, route=ROUTE)
+
+    assert both.body["metadata"] == one.body["metadata"] == {"user_id": "theirs"}
+    assert "litellm_metadata" not in both.body
+    assert (both.end_user, both.tags, one.end_user) == ("ours", ("a",), "theirs")
+
+
+def test_elsewhere_metadata_is_ours_and_goes_before_litellm_metadata() -> None:
+    call = parse(metadata={"user_id": "one"}, litellm_metadata={"user_id": "other"})
+
+    assert (call.end_user, "metadata" in call.body) == ("one", False)
+
+
+@pytest.mark.parametrize(
+    ("body", "path", "model"),
+    [
+        ({"model": "body"}, "path", "body"),
+        ({}, "path", "path"),
+        ({"model": None}, "path", "path"),
+        ({"model": "b"}, "", "b"),
+    ],
+)
+def test_the_bodys_model_goes_before_the_paths(body: dict[str, Any], path: str, model: str) -> None:
+    assert parse_call(Operation.CHAT, {"messages": MESSAGES, **body}, route=ROUTE, model=path).model == model
+
+
+def test_a_user_goes_before_the_metadatas_user_id() -> None:
+    assert parse(user="one", metadata={"user_id": "other"}).end_user == "one"
+    assert parse(user="", metadata={"user_id": "other"}).end_user == "other"
+    assert parse(metadata={"user_id": 5}).end_user == ""
+
+
+def test_a_request_that_says_nothing_of_its_way_has_no_options() -> None:
+    assert parse().options is NO_OPTIONS
+    assert parse(timeout=None, fallbacks=None).options == NO_OPTIONS
+
+
+def test_options_are_read_and_kept_from_the_upstream() -> None:
+    said: dict[str, Any] = {
+        "fallbacks": ["gpt-4o", {"model": "o4-mini", "temperature": 0}],
+        "context_window_fallbacks": [{"gpt-4o": ["big"]}],
+        "content_policy_fallbacks": [],
+        "disable_fallbacks": True,
+        "num_retries": 3,
+        "timeout": 2.5,
+        "stream_timeout": "7",
+        "router_settings_override": {"num_retries": 1},
+    }
+    call = parse(**said)
+
+    assert call.options == Options(
+        fallbacks=("gpt-4o", {"model": "o4-mini", "temperature": 0}),
+        context_window_fallbacks=({"gpt-4o": ["big"]},),
+        content_policy_fallbacks=(),
+        disable_fallbacks=True,
+        num_retries=3,
+        timeout=2.5,
+        stream_timeout=7.0,
+        overrides={"num_retries": 1},
+    )
+    assert call.body == {"model": "gpt-4o", "messages": MESSAGES}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("fallbacks", "gpt-4o"),
+        ("fallbacks", {}),
+        ("fallbacks", [1]),
+        ("fallbacks", ["a"] * 21),
+        ("context_window_fallbacks", [None]),
+        ("content_policy_fallbacks", 5),
+        ("disable_fallbacks", "true"),
+        ("num_retries", -1),
+        ("num_retries", 21),
+        ("timeout", 0),
+        ("stream_timeout", "soon"),
+        ("router_settings_override", []),
+    ],
+)
+def test_an_option_that_makes_no_sense_is_refused_by_its_name(name: str, value: Any) -> None:
+    assert refusal(orjson.dumps({"model": "gpt-4o", "messages": MESSAGES, name: value})).param == name
+
+
+@pytest.mark.parametrize(("value", "seconds"), [(None, None), (1, 1.0), (0.5, 0.5), ("2.5", 2.5), (86_400, 86_400.0)])
+def test_seconds_are_a_number_or_a_text_that_is_one(value: Any, seconds: float | None) -> None:
+    assert parse_seconds(value, param="timeout") == seconds
+
+
+@pytest.mark.parametrize("value", [0, -1, 86_401, "", "x", "nan", "inf", float("nan"), float("inf"), True, [], {}])
+def test_seconds_that_make_no_sense_are_refused(value: Any) -> None:
+    with pytest.raises(BadRequest, match="number of seconds") as caught:
+        parse_seconds(value, param="x-litellm-timeout")
+
+    assert caught.value.param == "x-litellm-timeout"
+
+
+@pytest.mark.parametrize(("value", "retries"), [(None, None), (0, 0), (20, 20), ("3", 3)])
+def test_retries_are_a_whole_number(value: Any, retries: int | None) -> None:
+    assert parse_retries(value, param="num_retries") == retries
+
+
+@pytest.mark.parametrize("value", [-1, 21, "", "x", "1.5", float("inf"), float("nan"), True, False, [], {}, 10**30])
+def test_retries_that_make_no_sense_are_refused(value: Any) -> None:
+    with pytest.raises(BadRequest, match="whole number from 0 to 20"):
+        parse_retries(value, param="num_retries")
