@@ -29,8 +29,8 @@ GENERAL = frozenset(
     proxy_batch_write_at proxy_budget_rescheduler_max_time proxy_budget_rescheduler_min_time
     proxy_config_reload_interval_seconds public_routes reject_clientside_metadata_tags spend_capture_rate_check
     spend_report_frequency store_model_in_db store_prompts_in_spend_logs token_rate_limit_type ui_access_mode
-    use_redis_transaction_buffer use_shared_health_check use_x_forwarded_for user_api_key_cache_ttl
-    user_header_mappings user_header_name
+    upstream_allowed_networks use_redis_transaction_buffer use_shared_health_check use_x_forwarded_for
+    user_api_key_cache_ttl user_header_mappings user_header_name
     """.split()
 )
 
@@ -59,15 +59,17 @@ LITELLM = frozenset(
     """.split()
 )
 
+# Eight of them are ours.
 ROUTER = frozenset(
     """
-    allowed_fails allowed_fails_policy cache_responses caching_groups client_ttl content_policy_fallbacks
-    context_window_fallbacks cooldown_time default_fallbacks default_litellm_params
+    allowed_fails allowed_fails_policy cache_responses caching_groups client_ttl consecutive_fails
+    content_policy_fallbacks context_window_fallbacks cooldown_time default_fallbacks default_litellm_params
     default_max_parallel_requests disable_cooldowns enable_pre_call_checks enable_tag_filtering
-    enable_weighted_failover fallbacks ignore_invalid_deployments max_fallbacks model_group_alias
-    model_group_retry_policy num_retries optional_pre_call_checks provider_budget_config redis_db redis_host
-    redis_password redis_port redis_url retry_after retry_policy routing_groups routing_strategy
-    routing_strategy_args stream_timeout tag_filtering_match_any timeout
+    enable_weighted_failover fallbacks hedge_after ignore_invalid_deployments max_cooldown_time max_ejected_percent
+    max_fallbacks model_group_alias model_group_retry_policy num_retries optional_pre_call_checks
+    outlier_failure_percent outlier_minimum_requests provider_budget_config redis_db redis_host redis_password
+    redis_port redis_url retry_after retry_budget_minimum retry_budget_percent retry_policy routing_groups
+    routing_strategy routing_strategy_args stream_timeout tag_filtering_match_any timeout
     """.split()
 )
 
@@ -85,13 +87,23 @@ ALERTING_ARGS = frozenset(
 # What this version acts on; the rest is read, stored and told to have no effect.
 IN_EFFECT = frozenset(
     """
-    admin_only_routes alert_to_webhook_url alert_types alerting allowed_ips allowed_routes callbacks
+    admin_only_routes alert_to_webhook_url alert_types alerting allowed_fails allowed_fails_policy allowed_ips
+    allowed_routes callbacks consecutive_fails content_policy_fallbacks context_window_fallbacks cooldown_time
     custom_prometheus_metadata_labels custom_prometheus_tags dangerously_permit_weak_or_unset_master_key database_url
-    default_internal_user_params default_key_generate_params default_team_disabled
-    disable_auto_add_proxy_admin_to_teams disable_custom_api_keys enforce_user_param enforced_params
-    internal_user_budget_duration key_generation_settings litellm_key_header_name master_key max_internal_user_budget
-    max_request_size_mb redis_host redis_password redis_port redis_url store_audit_logs store_model_in_db
-    upperbound_key_generate_params use_x_forwarded_for user_header_name
+    default_fallbacks default_internal_user_params default_key_generate_params default_litellm_params
+    default_max_parallel_requests default_team_disabled disable_auto_add_proxy_admin_to_teams disable_cooldowns
+    disable_custom_api_keys enable_pre_call_checks enable_tag_filtering enforce_fallback_model_access
+    enforce_user_param enforced_params fallbacks hedge_after internal_user_budget_duration key_generation_settings
+    litellm_key_header_name master_key max_cooldown_time max_ejected_percent max_fallbacks max_internal_user_budget
+    max_request_size_mb max_response_size_mb model_group_alias model_group_retry_policy num_retries
+    optional_pre_call_checks outlier_failure_percent outlier_minimum_requests provider_budget_config redis_host
+    redis_password redis_port redis_url request_timeout request_traces request_traces_retention retry_after
+    retry_budget_minimum retry_budget_percent retry_policy routing_strategy routing_strategy_args store_audit_logs
+    store_model_in_db stream_timeout tag_filtering_match_any timeout upperbound_key_generate_params
+    upstream_allowed_networks use_x_forwarded_for user_header_name
+    allow_public_health_readiness_details background_health_check_model_groups background_health_checks
+    enable_health_check_routing health_check_concurrency health_check_details health_check_ignore_transient_errors
+    health_check_interval health_check_staleness_threshold use_shared_health_check
     """.split()
 )
 

@@ -1,8 +1,7 @@
 """What a config.yaml must look like. Wrong types and unknown alert types are errors, unknown keys warnings."""
 
-import difflib
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import date, datetime
 from ipaddress import ip_network
 from typing import Annotated, Any, Literal, Self
@@ -11,13 +10,12 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from alerts.events import AlertType
 from proxy.config import known
+from proxy.config.health_schema import HealthChecks, ModelInfo
+from proxy.config.router_schema import RoutingDefaults, check_router_section
+from proxy.core.kinds import did_you_mean
 from proxy.metrics import CustomLabels, ensure_no_clash
-
-
-def did_you_mean(name: str, choices: Collection[str]) -> str:
-    """` (did you mean 'x'?)`, or nothing."""
-    close = difflib.get_close_matches(name, choices, n=1)
-    return f" (did you mean {str(close[0])!r}?)" if close else ""
+from proxy.trace_policy import DEFAULT_RETENTION
+from teams.periods import parse_duration
 
 
 def _alert_type(value: Any) -> Any:
@@ -56,11 +54,17 @@ def _network(value: str) -> str:
     return value
 
 
+def _duration(value: str) -> str:
+    parse_duration(value)
+    return value
+
+
 AlertTypeName = Annotated[AlertType, BeforeValidator(_alert_type)]
 Texts = Annotated[list[str], BeforeValidator(_as_list)]
 PositiveSeconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Network = Annotated[str, AfterValidator(_network)]
 HeaderName = Annotated[str, StringConstraints(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", max_length=100)]
+RouterValues = Annotated[dict[str, Any], AfterValidator(check_router_section)]
 WebhookUrl = Annotated[str, StringConstraints(pattern=r"^https?://\S+$")]
 
 
@@ -73,7 +77,7 @@ class ModelEntry(Section):
 
     model_name: Annotated[str, StringConstraints(min_length=1, max_length=255)]
     litellm_params: "LitellmParams"
-    model_info: dict[str, Any] = {}
+    model_info: ModelInfo = {}
 
 
 class LitellmParams(Section):
@@ -92,7 +96,7 @@ class AlertingArgs(Section):
     major_outage_alert_threshold: Annotated[int, Field(gt=0)] = 10
 
 
-class GeneralSettings(Section):
+class GeneralSettings(Section, HealthChecks):
     master_key: Annotated[str, StringConstraints(min_length=1)] | None = None
     dangerously_permit_weak_or_unset_master_key: bool = False
     alerting: list[Literal["slack", "ms_teams", "webhook", "email", "pagerduty", "sentry"]] | None = None
@@ -113,10 +117,13 @@ class GeneralSettings(Section):
     admin_only_routes: Texts = []
     default_team_disabled: bool = False
     disable_custom_api_keys: bool = False
+    enforce_fallback_model_access: bool = True
+    request_traces: bool | Literal["failures"] = True
+    request_traces_retention: Annotated[str, AfterValidator(_duration)] = DEFAULT_RETENTION
     spend_report_frequency: Annotated[str, StringConstraints(pattern=r"^[1-9]\d{0,2}d$")] = "7d"
 
 
-class LitellmSettings(Section):
+class LitellmSettings(Section, RoutingDefaults):
     callbacks: Texts = []
     default_key_generate_params: dict[str, Any] = {}
     upperbound_key_generate_params: dict[str, Any] = {}
@@ -140,7 +147,7 @@ class Document(BaseModel):
     model_list: list[ModelEntry] = []
     general_settings: GeneralSettings = GeneralSettings()
     litellm_settings: LitellmSettings = LitellmSettings()
-    router_settings: dict[str, Any] = {}
+    router_settings: RouterValues = {}
     environment_variables: dict[str, str | int | float | bool] = {}
 
     @model_validator(mode="before")

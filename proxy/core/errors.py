@@ -3,32 +3,46 @@
 GatewayError
  |- BadRequest                 400, the client's own mistake; nothing was sent upstream
  |   |- UnknownModel
+ |   |- OperationUnsupported
+ |- TagsDenied                 401
  |- RequestTooLarge            413
  |- UnsupportedMediaType       415
+ |- NoDeploymentAvailable      429, all of a group cool down
+ |- BudgetCrossed              429, of a deployment or a provider; a key's or team's is not ours to tell
+ |- ClientGone                 499
  |- ModelUnavailable           503, the gateway itself cannot serve (no routing table, no ledger)
  |- UpstreamError              what an upstream answered, or that it did not
-     |- UpstreamBadRequest     400, 422 and the rest of its 4xx
+     |- UpstreamBadRequest     400 and the rest of its 4xx
+     |   |- UpstreamUnprocessable  422
+     |   |- UpstreamConflict       409
+     |   |- UpstreamTooLarge       413
      |   |- ContextWindowExceeded
      |   |- ContentPolicyViolation
      |- UpstreamAuthentication 401
+     |- UpstreamUnpaid         402, the account that we use is out of credit
      |- UpstreamPermission     403
      |- UpstreamNotFound       404
      |- UpstreamTimeout        408
+     |   |- ConnectionTimedOut     nobody answered the knock
      |- UpstreamRateLimit      429
-     |- UpstreamFailure        500 and everything unexpected, refused connections included
+     |- UpstreamFailure        500 and everything unexpected
+     |   |- ConnectionFailed       nothing listened: refused, no such name, TLS
+     |       |- AddressNotAllowed  we did not knock
      |- UpstreamUnavailable    503
 
 The class-name prefixes of the messages (`litellm.RateLimitError: ...`) are part of the wire: clients match them.
 """
 
-import re
-from typing import Any, ClassVar
+import math
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import ClassVar
 
-import orjson
-
+from proxy.core.error_bodies import read_error_body
+from proxy.core.error_bodies import redact as redact  # noqa: PLC0414 - it belongs to what one needs to tell an error
+from proxy.core.operations import Operation
+from proxy.core.retry_after import read_retry_after
 from teams.errors import ApiError
-
-_LONGEST_MESSAGE = 2000
 
 
 class GatewayError(ApiError):
@@ -45,10 +59,29 @@ class BadRequest(GatewayError):
 
 class UnknownModel(BadRequest):
     def __init__(self, model: str) -> None:
-        shown = model if len(model) <= 200 else model[:200] + "..."
         super().__init__(
-            f"litellm.BadRequestError: You passed in model={shown}. There are no healthy deployments for this model"
+            f"litellm.BadRequestError: You passed in model={_shown(model)}. "
+            "There are no healthy deployments for this model"
         )
+
+
+class OperationUnsupported(BadRequest):
+    """A group none of whose providers can be asked such a thing."""
+
+    def __init__(self, model: str, operation: Operation) -> None:
+        super().__init__(
+            f"litellm.BadRequestError: The model {_shown(model)} cannot serve requests of the kind '{operation}'",
+            param="model",
+        )
+
+
+class TagsDenied(GatewayError):
+    status_code = 401
+    type = "authentication_error"
+    name = "AuthenticationError"
+
+    def __init__(self) -> None:
+        super().__init__("Not allowed to access model due to tags configuration")
 
 
 class RequestTooLarge(GatewayError):
@@ -63,17 +96,73 @@ class UnsupportedMediaType(GatewayError):
     name = "UnsupportedMediaType"
 
 
+class NoDeploymentAvailable(GatewayError):
+    """Clients read the seconds from the sentence as well as from the header."""
+
+    status_code = 429
+    type = "throttling_error"
+    name = "RateLimitError"
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        retry_after: float,
+        cooling: Sequence[str] = (),
+        reasons: Sequence[str] = (),
+        pre_call_checks: bool = False,
+    ) -> None:
+        seconds = max(1, math.ceil(retry_after))
+        why = "All deployments for selected model are in cooldown."
+        if not cooling and reasons:
+            why = f"None of them may be asked now: {', '.join(reasons)}."
+        super().__init__(
+            f"No deployments available for selected model, Try again in {seconds} seconds. "
+            f"{why} Passed model={_shown(model)}. "
+            f"pre-call-checks={pre_call_checks}, cooldown_list={list(cooling)}",
+            headers={"retry-after": str(seconds)},
+        )
+
+
+class BudgetCrossed(GatewayError):
+    """`crossings` are a sentence each: `Exceeded budget for provider openai: 1.5 >= 1`, in dollars."""
+
+    status_code = 429
+    type = "throttling_error"
+    name = "RateLimitError"
+
+    def __init__(self, crossings: Sequence[str]) -> None:
+        super().__init__("No deployments available - crossed budget: " + "\n".join(crossings))
+
+
+class ClientGone(GatewayError):
+    """Nobody reads it but the ledger and the metrics."""
+
+    status_code = 499
+    type = "invalid_request_error"
+    name = "ClientDisconnected"
+
+    def __init__(self) -> None:
+        super().__init__("The client closed the connection before the answer was complete.")
+
+
 class ModelUnavailable(GatewayError):
     status_code = 503
     name = "ServiceUnavailableError"
 
 
 class UpstreamError(GatewayError):
-    """`told` is what the upstream said, redacted; the provider's name stands before it."""
+    """`told` is what the upstream said, redacted; the provider's name stands before it.
+
+    `kind` is what retry and cooldown policies call it; `retry_after` is in seconds.
+    """
 
     prefix: ClassVar[str] = "litellm.APIError: "
+    kind: ClassVar[str] = "APIError"
     # Whether an admin should hear of it: the client's own mistakes never page anybody.
     alerts: ClassVar[bool] = True
+    # Whether there was an upstream to fail: False when no connection came about.
+    reached: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -83,9 +172,11 @@ class UpstreamError(GatewayError):
         type_: str | None = None,
         param: str | None = None,
         headers: dict[str, str] | None = None,
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(f"{self.prefix}{_title(provider)}Exception - {told}", param=param, headers=headers)
         self.told = told
+        self.retry_after = retry_after
         if type_:
             self.type = type_
 
@@ -94,6 +185,7 @@ class UpstreamBadRequest(UpstreamError):
     status_code = 400
     type = "invalid_request_error"
     name = "BadRequestError"
+    kind = "BadRequestError"
     prefix = "litellm.BadRequestError: "
     alerts = False
 
@@ -103,6 +195,18 @@ class UpstreamUnprocessable(UpstreamBadRequest):
     name = "UnprocessableEntityError"
 
 
+class UpstreamConflict(UpstreamBadRequest):
+    """LiteLLM has no word for it; the upstream's own status stays, since a conflict is worth another try."""
+
+    status_code = 409
+
+
+class UpstreamTooLarge(UpstreamBadRequest):
+    """LiteLLM has no word for it; the upstream's own status stays, since clients shrink what they send."""
+
+    status_code = 413
+
+
 class ContextWindowExceeded(UpstreamBadRequest):
     name = "ContextWindowExceededError"
     prefix = "litellm.ContextWindowExceededError: litellm.BadRequestError: ContextWindowExceededError: "
@@ -110,6 +214,7 @@ class ContextWindowExceeded(UpstreamBadRequest):
 
 class ContentPolicyViolation(UpstreamBadRequest):
     name = "ContentPolicyViolationError"
+    kind = "ContentPolicyViolationError"
     prefix = "litellm.ContentPolicyViolationError: litellm.BadRequestError: ContentPolicyViolationError: "
 
 
@@ -117,13 +222,23 @@ class UpstreamAuthentication(UpstreamError):
     status_code = 401
     type = "authentication_error"
     name = "AuthenticationError"
+    kind = "AuthenticationError"
     prefix = "litellm.AuthenticationError: AuthenticationError: "
+
+
+class UpstreamUnpaid(UpstreamError):
+    """The operator's account, not the client's request."""
+
+    status_code = 402
+    type = "permission_error"
+    prefix = "litellm.APIError: APIError: "
 
 
 class UpstreamPermission(UpstreamError):
     status_code = 403
     type = "permission_error"
     name = "PermissionDeniedError"
+    kind = "PermissionDeniedError"
     prefix = "litellm.APIError: APIError: "
 
 
@@ -131,46 +246,87 @@ class UpstreamNotFound(UpstreamError):
     status_code = 404
     type = "invalid_request_error"
     name = "NotFoundError"
+    kind = "NotFoundError"
     prefix = "litellm.NotFoundError: NotFoundError: "
 
 
 class UpstreamTimeout(UpstreamError):
+    """Our own clock's (`limit` and `taken`, in seconds), or the upstream's answer that its clock ran out."""
+
     status_code = 408
     type = "invalid_request_error"
     name = "Timeout"
+    kind = "TimeoutError"
+    prefix = "litellm.Timeout: APITimeoutError - "
 
-    def __init__(self, *, provider: str, limit: float, taken: float) -> None:
-        super().__init__("Request timed out.", provider=provider)
-        self.message = (
-            "litellm.Timeout: APITimeoutError - Request timed out. Error_str: Request timed out. "
-            f"- timeout value={limit}, time taken={taken:.2f} seconds"
-        )
+    def __init__(
+        self,
+        told: str = "Request timed out.",
+        *,
+        provider: str,
+        limit: float | None = None,
+        taken: float = 0.0,
+        headers: dict[str, str] | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(told, provider=provider, headers=headers, retry_after=retry_after)
+        if limit is not None:
+            self.message = (
+                f"{self.prefix}Request timed out. Error_str: {told} - timeout value={limit}, time taken={taken:.2f} "
+                "seconds"
+            )
+
+
+class ConnectionTimedOut(UpstreamTimeout):
+    """No connection came about within the time for that, which is shorter than a request's."""
+
+    reached = False
 
 
 class UpstreamRateLimit(UpstreamError):
     status_code = 429
     type = "throttling_error"
     name = "RateLimitError"
+    kind = "RateLimitError"
     prefix = "litellm.RateLimitError: RateLimitError: "
 
 
 class UpstreamFailure(UpstreamError):
     status_code = 500
     name = "InternalServerError"
+    kind = "InternalServerError"
     prefix = "litellm.InternalServerError: InternalServerError: "
+
+
+class ConnectionFailed(UpstreamFailure):
+    """LiteLLM tells it as an internal server error; `reached` tells the two apart."""
+
+    reached = False
+
+    def __init__(self, told: str = "Connection error.", *, provider: str) -> None:
+        super().__init__(told, provider=provider)
+
+
+class AddressNotAllowed(ConnectionFailed):
+    """The upstream's address is one that is not called. Its text names the reason, never the address."""
 
 
 class UpstreamUnavailable(UpstreamError):
     status_code = 503
     name = "ServiceUnavailableError"
+    kind = "ServiceUnavailableError"
     prefix = "litellm.ServiceUnavailableError: ServiceUnavailableError: "
 
 
 _BY_STATUS: dict[int, type[UpstreamError]] = {
     400: UpstreamBadRequest,
     401: UpstreamAuthentication,
+    402: UpstreamUnpaid,
     403: UpstreamPermission,
     404: UpstreamNotFound,
+    408: UpstreamTimeout,
+    409: UpstreamConflict,
+    413: UpstreamTooLarge,
     422: UpstreamUnprocessable,
     429: UpstreamRateLimit,
     503: UpstreamUnavailable,
@@ -180,20 +336,38 @@ _CONTEXT_WINDOW = (
     "context_length_exceeded",
     "string too long",
     "prompt is too long",
+    "input is too long",
     "context window",
+    "exceeds the maximum number of tokens allowed",
 )
-_CONTENT_POLICY = ("content_policy_violation", "content management policy", "content_filter")
+_CONTENT_POLICY = (
+    "content_policy_violation",
+    "content management policy",
+    "content filtering policy",
+    "content_filter",
+)
 
 
 def from_upstream(
-    status: int, body: bytes, *, provider: str, secrets: tuple[str, ...] = (), retry_after: str | None = None
+    status: int,
+    body: bytes,
+    *,
+    provider: str,
+    secrets: tuple[str, ...] = (),
+    retry_after: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    now: datetime | None = None,
 ) -> UpstreamError:
-    """The error for an upstream's answer. 408 and statuses outside the table fall back by their hundred."""
-    told, type_, param = (text and redact(text, secrets=secrets) for text in _read(body))
+    """The error for an upstream's answer. Statuses outside the table fall back by their hundred.
+
+    `headers` are the answer's, in lower case; `retry_after` is enough where only that one is at hand.
+    """
+    told, type_, param = (text and redact(text, secrets=secrets) for text in read_error_body(body))
     told = told or f"HTTP {status}"
-    headers = {"retry-after": retry_after} if retry_after and retry_after.isprintable() else None
-    if status == 408:
-        status = 500
+    said = headers if headers is not None else {"retry-after": retry_after} if retry_after else {}
+    own = retry_after or said.get("retry-after")
+    told_on = {"retry-after": own} if own and own.isprintable() else None
+    wait = read_retry_after(said, now=now)
     kind = _BY_STATUS.get(status) or (UpstreamBadRequest if 400 <= status < 500 else UpstreamFailure)
     if issubclass(kind, UpstreamBadRequest):
         lowered = body[:10_000].decode("utf-8", "replace").lower()
@@ -202,43 +376,12 @@ def from_upstream(
         elif any(sign in lowered for sign in _CONTENT_POLICY):
             kind = ContentPolicyViolation
         # Only for its 400s does an upstream's own type help the client.
-        return kind(told, provider=provider, type_=type_, param=param, headers=headers)
-    return kind(told, provider=provider, headers=headers)
+        return kind(told, provider=provider, type_=type_, param=param, headers=told_on, retry_after=wait)
+    return kind(told, provider=provider, headers=told_on, retry_after=wait)
 
 
-def redact(text: str, *, secrets: tuple[str, ...] = ()) -> str:
-    """Without credentials, control characters and excess length."""
-    for secret in secrets:
-        if len(secret) >= 8:
-            text = text.replace(secret, "***")
-    text = _KEYS.sub(r"\1***", text)
-    text = _URL_SECRETS.sub(r"\1***@", text)
-    text = _CONTROL.sub(" ", text)
-    return text if len(text) <= _LONGEST_MESSAGE else text[:_LONGEST_MESSAGE] + "..."
-
-
-_KEYS = re.compile(r"\b(sk-|gsk_|xai-|AIza|key-|Bearer )[\w.-]{8,}")
-_URL_SECRETS = re.compile(r"(https?://)[^\s/@]+@")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
-
-
-def _read(body: bytes) -> tuple[str, str | None, str | None]:
-    """Message, type and param of an OpenAI-style error body; of any other body its text."""
-    try:
-        parsed: Any = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return body.decode("utf-8", "replace").strip(), None, None
-    error = parsed.get("error", parsed) if isinstance(parsed, dict) else parsed
-    if not isinstance(error, dict):
-        return str(error), None, None
-    message = error.get("message")
-    if not isinstance(message, str):
-        message = orjson.dumps(error).decode()
-    return message, _text(error.get("type")), _text(error.get("param"))
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and 0 < len(value) <= 200 else None
+def _shown(model: str) -> str:
+    return model if len(model) <= 200 else model[:200] + "..."
 
 
 def _title(provider: str) -> str:

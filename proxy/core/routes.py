@@ -6,7 +6,7 @@ from collections.abc import Sequence
 LLM_API = tuple(
     """
     /chat/completions /completions /embeddings /models /messages /responses /moderations /images /audio /rerank
-    /engines /openai/deployments /utils
+    /engines /openai /utils
     """.split()
 )
 INFO = tuple(
@@ -15,12 +15,13 @@ INFO = tuple(
     /team/permissions_list /user/info /v2/user/info /user/list /user/available_roles /customer/info /customer/list
     /end_user/info /end_user/list /budget/info /budget/list /budget/settings /organization/info /organization/list
     /tag/info /tag/list /model/info /v2/model/info /model_group/info /models /health /audit /spend /global/spend
+    /explain /route/preview
     """.split()
 )
 MANAGEMENT = tuple(
     """
     /key /v2/key /team /v2/team /user /v2/user /customer /end_user /budget /organization /tag /model /v2/model
-    /model_group /audit /config /alerting /spend /global
+    /model_group /audit /config /alerting /spend /global /explain /route
     """.split()
 )
 GROUPS = {

@@ -71,7 +71,7 @@ def test_the_article_becomes_rows() -> None:
         "litellm_settings: {num_retries: 3, fallbacks: [{a: [b]}], cache_params: {ttl: 1.5, password: x}}",
         "general_settings: {store_model_in_db: true, alerting: [slack]}\nrouter_settings: {timeout: 5, x: null}",
         "model_list: [{model_name: a, litellm_params: {model: a}}, {model_name: a, litellm_params: {model: a}}]",
-        "router_settings: {retry_policy: {429: 3}}",
+        "router_settings: {routing_strategy_args: {429: 3}}",
     ],
     ids=["article", "empty", "nested", "general", "twins", "number as key"],
 )
@@ -194,11 +194,21 @@ def test_whatever_yaml_can_write_can_be_stored(entry: str) -> None:
     assert Deployment.objects.count() == 1
 
 
+ROUTING: dict[str, Any] = {
+    "allowed_fails": 1,
+    "num_retries": 1,
+    "request_timeout": 1,
+    "fallbacks": [{"a": ["b"]}],
+    "default_fallbacks": ["a"],
+    "context_window_fallbacks": [],
+    "content_policy_fallbacks": [],
+}
 OF_THEIR_TYPE: dict[str, dict[str, Any]] = {
     "general_settings": {
         "admin_only_routes": ["/x"],
         "allowed_ips": ["10.0.0.0/8"],
         "allowed_routes": ["/x"],
+        "background_health_check_model_groups": ["gpt-4o"],
         "enforced_params": ["user"],
         "litellm_key_header_name": "X-Key",
         "max_request_size_mb": 1,
@@ -212,6 +222,19 @@ OF_THEIR_TYPE: dict[str, dict[str, Any]] = {
         "default_key_generate_params": {"max_budget": 1},
         "key_generation_settings": {"team_key_generation": {}},
         "upperbound_key_generate_params": {"max_budget": 1},
+        **ROUTING,
+    },
+    "router_settings": {
+        **{name: value for name, value in ROUTING.items() if name != "request_timeout"},
+        **{key: {} for key in ["retry_policy", "allowed_fails_policy", "model_group_retry_policy"]},
+        **{key: {} for key in ["model_group_alias", "provider_budget_config", "default_litellm_params"]},
+        **dict.fromkeys(["timeout", "stream_timeout", "hedge_after", "retry_after", "cooldown_time"], 5),
+        **dict.fromkeys(["max_cooldown_time", "consecutive_fails", "default_max_parallel_requests"], 5),
+        **dict.fromkeys(["outlier_failure_percent", "outlier_minimum_requests", "max_ejected_percent"], 5),
+        **dict.fromkeys(["retry_budget_percent", "retry_budget_minimum", "max_fallbacks"], 5),
+        "optional_pre_call_checks": ["enforce_model_rate_limits"],
+        "routing_strategy": "least-busy",
+        "routing_strategy_args": {"ttl": 5},
     },
 }
 

@@ -11,6 +11,7 @@ from tests.proxy.config.article import ALERT_TYPES_OF_THE_ARTICLE, ARTICLE
 from tests.proxy.config.test_reader import problem
 
 WriteConfig = Callable[[str], Path]
+MODEL = "model_list: [{{model_name: a, litellm_params: {{model: a}}, model_info: {{{}}}}}]"
 
 
 def test_every_setting_of_the_article_is_read(write_config: WriteConfig) -> None:
@@ -51,6 +52,9 @@ def test_every_alert_type_of_the_article_is_known(name: str) -> None:
     [
         ("model_list: 5", "model_list"),
         ("model_list: {a: b}", "model_list"),
+        ("general_settings: {request_traces: some}", "general_settings.request_traces"),
+        ("general_settings: {request_traces_retention: a week}", "general_settings.request_traces_retention"),
+        ("general_settings: {request_traces_retention: 7}", "general_settings.request_traces_retention"),
         ("model_list: [5]", "model_list[0]"),
         ("model_list: [{model_name: a}]", "model_list[0].litellm_params"),
         ("model_list: [{litellm_params: {model: a}}]", "model_list[0].model_name"),
@@ -125,3 +129,60 @@ def test_an_unknown_section_and_an_unknown_alerting_argument_are_warned_of(write
         "general_setings",
         "general_settings.alerting_args.budget_alert_tll",
     ]
+
+
+@pytest.mark.parametrize(("text", "value"), [("true", True), ("false", False), ("failures", "failures")])
+def test_which_requests_leave_a_trace_is_a_setting(write_config: WriteConfig, text: str, value: object) -> None:
+    document = read(write_config(f"general_settings: {{request_traces: {text}, request_traces_retention: 30d}}"))
+
+    assert document.general_settings.request_traces == value
+    assert document.general_settings.request_traces_retention == "30d"
+    assert document.unknown_keys() == document.without_effect() == []
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("general_settings: {background_health_checks: sometimes}", "general_settings.background_health_checks"),
+        ("general_settings: {health_check_interval: 0}", "general_settings.health_check_interval"),
+        ("general_settings: {health_check_interval: soon}", "general_settings.health_check_interval"),
+        ("general_settings: {health_check_concurrency: 0}", "general_settings.health_check_concurrency"),
+        ("general_settings: {health_check_concurrency: 101}", "general_settings.health_check_concurrency"),
+        (
+            "general_settings: {health_check_staleness_threshold: -1}",
+            "general_settings.health_check_staleness_threshold",
+        ),
+        ("general_settings: {background_health_check_model_groups: 5}", "background_health_check_model_groups"),
+        ("general_settings: {enable_health_check_routing: 5}", "general_settings.enable_health_check_routing"),
+        (MODEL.format("health_check_timeout: 0"), "model_list[0].model_info.health_check_timeout"),
+        (MODEL.format("health_check_timeout: 601"), "model_list[0].model_info.health_check_timeout"),
+        (MODEL.format("health_check_max_tokens: few"), "model_list[0].model_info.health_check_max_tokens"),
+        (MODEL.format("health_check_model: 5"), "model_list[0].model_info.health_check_model"),
+        (MODEL.format("disable_background_health_check: 5"), "model_info.disable_background_health_check"),
+    ],
+)
+def test_a_setting_of_health_checks_of_the_wrong_kind_is_told_with_its_place(
+    write_config: WriteConfig, text: str, place: str
+) -> None:
+    assert place in problem(write_config(text))
+
+
+def test_settings_of_health_checks_are_in_effect(write_config: WriteConfig) -> None:
+    text = """
+general_settings: {
+  background_health_checks: true, health_check_interval: 60, health_check_concurrency: 4, health_check_details: false,
+  background_health_check_model_groups: gpt-4o, enable_health_check_routing: true, use_shared_health_check: true,
+  health_check_staleness_threshold: 90, health_check_ignore_transient_errors: true,
+  allow_public_health_readiness_details: true
+}
+"""
+    document = read(write_config(text))
+
+    assert document.unknown_keys() == document.without_effect() == []
+    assert document.general_settings.background_health_check_model_groups == ["gpt-4o"]
+
+
+def test_what_else_stands_in_model_info_is_kept(write_config: WriteConfig) -> None:
+    document = read(write_config(MODEL.format("mine: {a: [1]}, mode: chat, health_check_timeout: 5")))
+
+    assert document.model_list[0].model_info == {"mine": {"a": [1]}, "mode": "chat", "health_check_timeout": 5}

@@ -10,14 +10,22 @@ from hypothesis import strategies as st
 
 from proxy.core.errors import (
     BadRequest,
+    BudgetCrossed,
+    ClientGone,
+    ConnectionFailed,
+    NoDeploymentAvailable,
+    OperationUnsupported,
     RequestTooLarge,
+    TagsDenied,
     UnknownModel,
     UnsupportedMediaType,
     UpstreamError,
+    UpstreamFailure,
     UpstreamTimeout,
     from_upstream,
     redact,
 )
+from proxy.core.operations import Operation
 from teams.errors import ApiError
 
 TOLD = {"error": {"message": "what they said", "type": "their_type", "param": "their_param", "code": "x"}}
@@ -68,9 +76,65 @@ def test_other_server_errors_are_an_internal_server_error(status: int) -> None:
     assert error(status, TOLD).status_code == 500
 
 
-@pytest.mark.parametrize("status", [402, 405, 409, 413, 415, 418, 451, 499])
+@pytest.mark.parametrize("status", [405, 410, 415, 418, 451, 499])
 def test_other_client_errors_are_a_bad_request(status: int) -> None:
     assert error(status, TOLD).status_code == 400
+
+
+@pytest.mark.parametrize("status", [409, 413])
+def test_a_conflict_and_too_large_a_request_keep_their_status(status: int) -> None:
+    found = error(status, TOLD)
+
+    assert (found.status_code, found.name, found.type) == (status, "BadRequestError", "their_type")
+
+
+def test_an_account_out_of_credit_is_the_operators_trouble() -> None:
+    found = error(402, {"error": {"message": "Insufficient Balance", "type": "unknown_error"}})
+
+    assert (found.status_code, found.type, found.alerts) == (402, "permission_error", True)
+    assert found.message == "litellm.APIError: APIError: OpenAIException - Insufficient Balance"
+
+
+def test_an_upstreams_own_timeout_is_a_timeout() -> None:
+    found = error(408, TOLD)
+
+    assert isinstance(found, UpstreamTimeout)
+    assert (found.status_code, found.type, found.name) == (408, "invalid_request_error", "Timeout")
+    assert found.message == "litellm.Timeout: APITimeoutError - OpenAIException - what they said"
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, "BadRequestError"),
+        (401, "AuthenticationError"),
+        (404, "NotFoundError"),
+        (408, "TimeoutError"),
+        (409, "BadRequestError"),
+        (413, "BadRequestError"),
+        (422, "BadRequestError"),
+        (429, "RateLimitError"),
+        (500, "InternalServerError"),
+        (502, "InternalServerError"),
+        (503, "ServiceUnavailableError"),
+    ],
+)
+def test_policies_know_an_error_by_its_kind(status: int, kind: str) -> None:
+    assert error(status).kind == kind
+
+
+def test_policies_tell_content_from_context() -> None:
+    assert error(400, b"content_policy_violation").kind == "ContentPolicyViolationError"
+    assert error(400, b"maximum context length").kind == "BadRequestError"
+
+
+def test_a_connection_that_never_came_about_is_told_as_litellm_does() -> None:
+    found = ConnectionFailed(provider="openai")
+
+    assert (found.status_code, found.name, found.kind) == (500, "InternalServerError", "InternalServerError")
+    assert found.message == "litellm.InternalServerError: InternalServerError: OpenAIException - Connection error."
+    assert not found.reached
+    assert UpstreamFailure("x", provider="openai").reached
 
 
 @pytest.mark.parametrize("status", [100, 201, 204, 301, 302, 307])
@@ -188,6 +252,25 @@ def test_retry_after_is_handed_on_when_it_is_clean(retry_after: str | None, head
     assert error(429, TOLD, retry_after=retry_after).headers == headers
 
 
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"retry-after": "7"}, 7.0),
+        ({"retry-after": "0.5"}, 0.5),
+        ({"retry-after-ms": "250", "retry-after": "7"}, 0.25),
+        ({"retry-after-ms": "soon", "retry-after": "7"}, 7.0),
+    ],
+)
+def test_an_error_knows_when_to_come_back(headers: dict[str, str], seconds: float | None) -> None:
+    assert error(429, TOLD, headers=headers).retry_after == seconds
+
+
+def test_retry_after_alone_is_enough() -> None:
+    assert error(503, TOLD, retry_after="7").retry_after == 7
+    assert error(503, TOLD, headers={"retry-after": "7"}).headers == {"retry-after": "7"}
+
+
 SECRET = "0a1b2c3d4e5f6071"
 
 
@@ -257,3 +340,55 @@ def test_an_unknown_model_is_told_and_shortened() -> None:
 )
 def test_our_own_errors_have_their_status(kind: type[ApiError], status: int) -> None:
     assert kind("x").envelope()["error"]["code"] == str(status)
+
+
+def test_a_group_that_cools_down_is_told_in_litellms_words() -> None:
+    found = NoDeploymentAvailable("gpt-4o", retry_after=4.2, cooling=["a", "b"])
+
+    assert (found.status_code, found.type, found.headers) == (429, "throttling_error", {"retry-after": "5"})
+    assert found.message == (
+        "No deployments available for selected model, Try again in 5 seconds. All deployments for selected model are "
+        "in cooldown. Passed model=gpt-4o. pre-call-checks=False, cooldown_list=['a', 'b']"
+    )
+
+
+def test_a_group_in_which_nothing_cools_down_is_told_with_what_keeps_it() -> None:
+    found = NoDeploymentAvailable("gpt-4o", retry_after=1, reasons=["2 blocked", "1 at its parallel limit"])
+    both = NoDeploymentAvailable("gpt-4o", retry_after=1, reasons=["1 blocked"], cooling=["a"])
+
+    assert found.message == (
+        "No deployments available for selected model, Try again in 1 seconds. None of them may be asked now: 2 "
+        "blocked, 1 at its parallel limit. Passed model=gpt-4o. pre-call-checks=False, cooldown_list=[]"
+    )
+    assert "are in cooldown. " in both.message
+    assert "cooldown_list=['a']" in both.message
+
+
+@pytest.mark.parametrize("seconds", [-1.0, 0.0, 0.01])
+def test_nobody_is_told_to_come_back_in_no_time(seconds: float) -> None:
+    assert NoDeploymentAvailable("m", retry_after=seconds).headers == {"retry-after": "1"}
+
+
+def test_a_crossed_budget_is_told_with_whose_it_is() -> None:
+    found = BudgetCrossed(
+        ["Exceeded budget for provider openai: 10 >= 10", "Exceeded budget for deployment d1: 2 >= 1"]
+    )
+
+    assert (found.status_code, found.type) == (429, "throttling_error")
+    assert found.message == (
+        "No deployments available - crossed budget: Exceeded budget for provider openai: 10 >= 10\n"
+        "Exceeded budget for deployment d1: 2 >= 1"
+    )
+
+
+def test_the_other_refusals_have_their_status_and_words() -> None:
+    unsupported = OperationUnsupported("x" * 10_000, Operation.EMBEDDING)
+
+    assert (TagsDenied().status_code, TagsDenied().message) == (
+        401,
+        "Not allowed to access model due to tags configuration",
+    )
+    assert ClientGone().status_code == 499
+    assert (unsupported.status_code, unsupported.param) == (400, "model")
+    assert "'embedding'" in unsupported.message
+    assert len(unsupported.message) < 400
