@@ -1,154 +1,86 @@
-"""Reading a stream of server-sent events on its way through: relay bytes, learn usage and the first token. Pure.
-
-Only events that can carry news are parsed; the rest passes as bytes. An event is only ever passed on whole.
-"""
+"""Server-sent events, as they arrive in pieces (WHATWG HTML, section 9.2). Pure."""
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
-LONGEST_EVENT = 1024 * 1024
-DONE = b"[DONE]"
+from proxy.core.streams import LONGEST_EVENT, EventTooLong
 
-_BOUNDARY = re.compile(rb"\r?\n\r?\n")
-_NEWS = re.compile(rb'\[DONE\]|"usage"\s*:\s*\{|"error"\s*:\s*[{"]')
-_MODEL = re.compile(rb'"model"\s*:\s*"(?:[^"\\]|\\.)*"')
+_BOUNDARY = re.compile(rb"\r?\n\r?\n|\r\r")
 
 
-class EventTooLong(ValueError):
-    """An event without an end: the upstream does not speak this protocol."""
+@dataclass(frozen=True, slots=True)
+class ServerSentEvent:
+    """`name` is empty when the event has none."""
+
+    name: str
+    data: bytes
 
 
 @dataclass(slots=True)
-class StreamScanner:
-    """Feed it what the upstream sends; it gives back what the client shall see.
+class EventParser:
+    """Feed it bytes cut anywhere; it gives back the events that are whole. Comments and other fields are dropped."""
 
-    `model` replaces the upstream's name for itself. Without `wants_usage` the chunk that only carries usage is kept
-    back. `[DONE]` is always kept back: the caller sends it once the ledger entry is durable. So is an error told as an
-    event: the caller tells it without what may be secret in it.
-    """
+    _rest: bytearray = field(default_factory=bytearray, init=False)
 
-    model: str
-    wants_usage: bool
-    usage: dict[str, Any] | None = None
-    error: dict[str, Any] | None = None
-    upstream_id: str = ""
-    events: int = 0
-    done: bool = False
-    first_token: bool = False
-    _rest: bytes = b""
-    _written: bytes = field(default=b"", init=False)
-
-    def feed(self, data: bytes) -> bytes:
+    def feed(self, data: bytes) -> list[ServerSentEvent]:
         """Raises EventTooLong."""
-        data = self._rest + data if self._rest else data
-        end = _last_boundary(data)
-        if len(data) - end > LONGEST_EVENT:
+        rest = self._rest
+        # Of a boundary that is cut in two, the first half was not yet an end; what is before it is not read again.
+        seen = max(0, len(rest) - 3)
+        rest += data
+        blocks: list[bytes] = []
+        if _BOUNDARY.search(rest, seen):
+            *blocks, left = _BOUNDARY.split(bytes(rest))
+            rest[:] = left
+        if len(rest) > LONGEST_EVENT:
             raise EventTooLong
-        self._rest = data[end:]
-        return self._pass(data[:end]) if end else b""
+        return list(_events(blocks))
 
-    def finish(self) -> bytes:
+    def finish(self) -> list[ServerSentEvent]:
         """What is left when the upstream closed; it may have forgotten the last blank line."""
-        rest, self._rest = self._rest, b""
-        return self._pass(rest.rstrip() + b"\n\n") if rest.strip() else b""
+        rest, self._rest = bytes(self._rest), bytearray()
+        return list(_events([rest]))
 
-    def _pass(self, block: bytes) -> bytes:
-        """Whole events. Until the first token each is read; after it only what begins with the first news."""
-        parts = []
-        while block and not self.first_token:
-            event, block = _first_event(block)
-            parts.append(self._event(event))
-        if block:
-            news = _NEWS.search(block)
-            known = len(block) if news is None else _last_boundary(block[: news.start()])
-            self.events += _count_data_lines(block[:known])
-            parts.append(self._rename(block[:known]))
-            parts += map(self._event, _BOUNDARY.split(block[known:]))
-        return b"".join(parts)
 
-    def _event(self, event: bytes) -> bytes:
-        if not event.strip():
-            return b""
-        text = _data(event)
-        if text is None:
-            return event + b"\n\n"
-        if text == DONE:
-            self.done = True
-            return b""
+def _events(blocks: Sequence[bytes]) -> Iterator[ServerSentEvent]:
+    for block in blocks:
+        name, lines = "", []
+        for line in block.splitlines():
+            if line.startswith(b"data:"):
+                lines.append(line[5:].removeprefix(b" "))
+            elif line.startswith(b"event:"):
+                name = line[6:].strip().decode("utf-8", "replace")
+        if lines:
+            yield ServerSentEvent(name, b"\n".join(lines))
+
+
+@dataclass(slots=True)
+class OpenAIDecoder:
+    """OpenAI's own stream as the chunks it consists of."""
+
+    _parser: EventParser = field(default_factory=EventParser, init=False)
+
+    def feed(self, data: bytes) -> list[dict[str, Any]]:
+        """Raises EventTooLong."""
+        return _chunks(self._parser.feed(data))
+
+    def finish(self) -> list[dict[str, Any]]:
+        return _chunks(self._parser.finish())
+
+
+def _chunks(events: Sequence[ServerSentEvent]) -> list[dict[str, Any]]:
+    found = []
+    for event in events:
         try:
-            chunk = orjson.loads(text)
+            chunk = orjson.loads(event.data)
         except orjson.JSONDecodeError:
-            chunk = None
-        if isinstance(chunk, dict) and not self._learn(chunk):
-            return b""
-        self.events += _count_data_lines(event)
-        return self._rename(event) + b"\n\n"
-
-    def _learn(self, chunk: dict[str, Any]) -> bool:
-        """False when the client shall not see this chunk."""
-        choices = chunk.get("choices")
-        if error := chunk.get("error"):
-            self.error = _told(error)
-            return False
-        if not self.upstream_id and isinstance(chunk.get("id"), str):
-            self.upstream_id = chunk["id"]
-        if not self.first_token and _has_content(choices):
-            self.first_token = True
-        if isinstance(chunk.get("usage"), dict):
-            self.usage = chunk["usage"]
-            return bool(choices) or self.wants_usage
-        return True
-
-    def _rename(self, block: bytes) -> bytes:
-        """Inside a JSON text the quotes of such a pair are escaped, so only real members match."""
-        return _MODEL.sub(self._name, block)
-
-    def _name(self, _: re.Match[bytes]) -> bytes:
-        if not self._written:
-            self._written = b'"model":' + orjson.dumps(self.model)
-        return self._written
-
-
-def _told(error: Any) -> dict[str, Any]:
-    """The texts of an error; whatever else an upstream packs into it stays out."""
-    if not isinstance(error, dict):
-        return {"message": str(error)}
-    return {name: error[name] for name in ("message", "type", "code", "param") if isinstance(error.get(name), str)}
-
-
-def _first_event(block: bytes) -> tuple[bytes, bytes]:
-    """The first event without its boundary, and the rest."""
-    end = _BOUNDARY.search(block)
-    return (block, b"") if end is None else (block[: end.start()], block[end.end() :])
-
-
-def _count_data_lines(block: bytes) -> int:
-    return block.startswith(b"data:") + block.count(b"\ndata:")
-
-
-def _last_boundary(data: bytes) -> int:
-    """Where the last whole event ends."""
-    end = data.rfind(b"\n\n")
-    crlf = data.rfind(b"\r\n\r\n")
-    return max(end + 2 if end >= 0 else 0, crlf + 4 if crlf >= 0 else 0)
-
-
-def _data(event: bytes) -> bytes | None:
-    lines = [line[5:].strip() for line in event.splitlines() if line.startswith(b"data:")]
-    return b"\n".join(lines) if lines else None
-
-
-def _has_content(choices: Any) -> bool:
-    if not isinstance(choices, list):
-        return False
-    for choice in choices:
-        delta = choice.get("delta") if isinstance(choice, dict) else None
-        if isinstance(delta, dict) and any(delta.get(name) for name in _CONTENT):
-            return True
-    return False
-
-
-_CONTENT = ("content", "tool_calls", "reasoning_content", "reasoning", "refusal", "audio", "function_call")
+            continue
+        if isinstance(chunk, dict):
+            if isinstance(error := chunk.get("error"), str):
+                chunk["error"] = {"message": error}
+            found.append(chunk)
+    return found

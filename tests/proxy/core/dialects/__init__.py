@@ -1,0 +1,1 @@
+"""Client dialects over a chat completion."""
