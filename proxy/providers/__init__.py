@@ -1,24 +1,14 @@
-"""The providers, by the prefix LiteLLM gives them in `litellm_params.model`: one row each."""
+"""The providers, by the prefix LiteLLM gives them in `litellm_params.model`."""
 
+from proxy.providers.anthropic import Anthropic
+from proxy.providers.azure import AZURE, AZURE_AI
 from proxy.providers.base import Provider
-from proxy.providers.openai import OpenAICompatible
+from proxy.providers.bedrock import BEDROCK
+from proxy.providers.gemini import Gemini
+from proxy.providers.names import DEFAULT_PROVIDER, split_model
+from proxy.providers.table import TABLE
 
-PROVIDERS: dict[str, Provider] = {
-    provider.name: provider
-    for provider in (
-        OpenAICompatible("openai", "https://api.openai.com/v1"),
-        # Whatever else speaks OpenAI's wire; the deployment names its api_base.
-        OpenAICompatible("custom_openai"),
-        OpenAICompatible("openai_like"),
-        OpenAICompatible("hosted_vllm"),
-    )
-}
-DEFAULT_PROVIDER = "openai"
+__all__ = ["DEFAULT_PROVIDER", "PROVIDERS", "split_model"]
 
-
-def split_model(model: str, *, custom_provider: str | None = None) -> tuple[str, str]:
-    """`openai/gpt-4o` -> `("openai", "gpt-4o")`; without a prefix it is OpenAI's."""
-    if custom_provider:
-        return custom_provider, model.removeprefix(f"{custom_provider}/")
-    prefix, slash, name = model.partition("/")
-    return (prefix, name) if slash else (DEFAULT_PROVIDER, model)
+_ROWS: tuple[Provider, ...] = (*TABLE, AZURE, AZURE_AI, BEDROCK, Anthropic(), Gemini())
+PROVIDERS: dict[str, Provider] = {provider.name: provider for provider in _ROWS}

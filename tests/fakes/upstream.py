@@ -1,4 +1,4 @@
-"""A provider that speaks OpenAI's chat completions and writes down what it would bill."""
+"""A provider that speaks OpenAI's API and writes down what it would bill."""
 
 import argparse
 import json
@@ -13,8 +13,11 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from tests.fakes.completion import Billed, Completion
+from tests.fakes.completion import Billed, Completion, tool_calls
+from tests.fakes.openai_others import OTHERS, Others
+from tests.fakes.sample import sample
 from tests.fakes.server import Cut, FakeServer, Received, Reply
+from tests.fakes.texts import SHAPES, Event, Shape
 
 DATED_NAMES = {
     "gpt-3.5-turbo": "gpt-3.5-turbo-0125",
@@ -34,19 +37,27 @@ class FakeUpstream(FakeServer):
 
     `completion_tokens` None counts the answer; `max_tokens` of a request caps it. `cut_after_chunks` resets a stream
     after so many chunks of content, and a broken stream is billed for what it had sent. `api_key` None takes any key.
+    `tells_usage`: with the last chunk of a stream, and refuses to be asked for it, as Mistral and its like do.
+    `others` are the settings of embeddings, images, audio and rankings. It calls tools when told to, or when
+    `uses_tools` and none has answered yet; `thoughts` go before the answer, under the name `thought_as`.
     """
 
     answer: str = "The toll is paid; the gate is open."
     completion_tokens: int | None = None
     cached_tokens: int = 0
     reasoning_tokens: int = 0
+    uses_tools: bool = False
+    thoughts: str = ""
+    thought_as: str = "reasoning_content"
     chunk_count: int = 4
     chunk_delay_seconds: float = 0.0
     cut_after_chunks: int | None = None
     latency_seconds: float = 0.0
     omit_usage: bool = False
+    tells_usage: bool = False
     api_key: str | None = None
     headers: dict[str, str] = field(default_factory=dict)
+    others: Others = field(default_factory=Others)
     billing_file: Path | None = None
     port: int = 0
     billed: list[Billed] = field(default_factory=list, init=False)
@@ -58,6 +69,7 @@ class FakeUpstream(FakeServer):
     def clear(self) -> None:
         super().clear()
         self.billed.clear()
+        self.others.forms.clear()
 
     def wait_for_billed(self, count: int, timeout: float = 5.0) -> list[Billed]:
         """Return the first `count` lines of the bill or more; raises AssertionError after `timeout` seconds."""
@@ -68,11 +80,15 @@ class FakeUpstream(FakeServer):
     def respond(self, received: Received) -> Reply:
         if self.api_key and received.headers.get("authorization") != f"Bearer {self.api_key}":
             return openai_error(401, "Incorrect API key provided.", "invalid_request_error", code="invalid_api_key")
-        match received.method, received.path.removeprefix("/v1"):
+        match received.method, re.sub(r"^/v\d", "", received.path):
             case "GET", "/models":
                 return Reply(body=_models(), headers=self._headers())
             case "POST", "/chat/completions":
                 return self._complete(received)
+            case "POST", path if path in SHAPES:
+                return self._complete_text(received, SHAPES[path])
+            case "POST", path if path in OTHERS:
+                return self._answer_other(received, path)
         message = f"Unknown request URL: {received.method} {received.path}."
         return openai_error(404, message, "invalid_request_error", code="unknown_url")
 
@@ -81,9 +97,10 @@ class FakeUpstream(FakeServer):
             asked = received.json()
             completion = self._generate(asked)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            message = f"We could not parse the JSON body of your request: {error!r}"
-            return openai_error(400, message, "invalid_request_error")
+            return _unreadable(error)
         headers = self._headers()
+        if self.tells_usage and "stream_options" in asked:
+            return openai_error(422, "stream_options: Extra inputs are not permitted", "invalid_request_error")
         if asked.get("stream"):
             include_usage = bool((asked.get("stream_options") or {}).get("include_usage")) and not self.omit_usage
             return Reply(
@@ -98,42 +115,105 @@ class FakeUpstream(FakeServer):
             before_body=lambda: self._bill(completion.billed(stream=False)),
         )
 
+    def _complete_text(self, received: Received, shape: Shape) -> Reply:
+        try:
+            asked = received.json()
+            completion = self._generate(shape.chat(asked))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            return _unreadable(error)
+        headers = self._headers()
+        if asked.get("stream"):
+            # Of responses the usage always comes; of completions when it was asked for.
+            wanted = "input" in asked or bool((asked.get("stream_options") or {}).get("include_usage"))
+            pieces = _split(completion.text, self.chunk_count)
+            events = shape.events(completion, pieces, with_usage=wanted and not self.omit_usage)
+            return Reply(
+                chunks=self._stream_events(completion, events),
+                headers={"Content-Type": "text/event-stream; charset=utf-8", **headers},
+                delay_seconds=self.latency_seconds,
+            )
+        return Reply(
+            body=shape.whole(completion, with_usage=not self.omit_usage),
+            headers=headers,
+            delay_seconds=self.latency_seconds,
+            before_body=lambda: self._bill(completion.billed(stream=False)),
+        )
+
+    def _stream_events(self, completion: Completion, events: list[Event]) -> Iterator[bytes]:
+        """The bill is written before the last event, which tells the client that it has everything."""
+        sent, all_of_it, finished = 0, sum(event.content for event in events), False
+        try:
+            for event in events[:-1]:
+                if event.content and (sent == self.cut_after_chunks or self.pause(self.chunk_delay_seconds)):
+                    raise Cut
+                yield event.data
+                sent += event.content
+            if sent == self.cut_after_chunks:
+                raise Cut
+            finished = True
+        finally:
+            share = 1.0 if finished else sent / all_of_it
+            self._bill(completion.billed(stream=True, share=share, finished=finished))
+        yield events[-1].data
+
+    def _answer_other(self, received: Received, path: str) -> Reply:
+        self.others.omit_usage = self.omit_usage
+        try:
+            answered = OTHERS[path](self.others, received)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            return _unreadable(error)
+        return Reply(
+            body=answered.body,
+            headers={**self._headers(), **answered.headers},
+            delay_seconds=self.latency_seconds,
+            before_body=lambda: self._bill(answered.billed),
+        )
+
     def _generate(self, asked: dict[str, Any]) -> Completion:
         prompt_tokens = _count_characters(asked["messages"]) // 4 + 3
         answered = len(self.answer) // 4 + 1 if self.completion_tokens is None else self.completion_tokens
         wanted = answered + self.reasoning_tokens
+        calls = tool_calls(asked, eager=self.uses_tools)
         allowed = asked.get("max_completion_tokens") or asked.get("max_tokens") or wanted
         return Completion(
             id=f"chatcmpl-{uuid4().hex}",
             created=int(time.time()),
             model=_dated(asked["model"]),
-            text=self.answer,
-            finish_reason="stop" if allowed >= wanted else "length",
+            text=self._text(asked),
+            finish_reason="length" if allowed < wanted else "tool_calls" if calls else "stop",
             prompt_tokens=prompt_tokens,
             completion_tokens=min(wanted, allowed),
             cached_tokens=min(self.cached_tokens, prompt_tokens),
             reasoning_tokens=min(self.reasoning_tokens, allowed),
+            calls=calls,
+            thoughts=self.thoughts,
+            thought_as=self.thought_as,
         )
+
+    def _text(self, asked: dict[str, Any]) -> str:
+        wanted = asked.get("response_format") or {}
+        return json.dumps(sample(wanted["json_schema"]["schema"])) if "json_schema" in wanted else self.answer
 
     def _stream(self, completion: Completion, *, include_usage: bool) -> Iterator[bytes]:
         usage: dict[str, Any] = {"usage": None} if include_usage else {}
-        pieces = _split(completion.text, self.chunk_count)
+        deltas = completion.deltas(_split(completion.text, self.chunk_count))
         sent, finished = 0, False
         try:
             yield _event(completion.chunk({"role": "assistant", "content": "", "refusal": None}) | usage)
-            for piece in pieces:
+            for delta in deltas:
                 if sent == self.cut_after_chunks or self.pause(self.chunk_delay_seconds):
                     raise Cut
-                yield _event(completion.chunk({"content": piece}) | usage)
+                yield _event(completion.chunk(delta) | usage)
                 sent += 1
             if sent == self.cut_after_chunks:
                 raise Cut
-            yield _event(completion.chunk({}, finish_reason=completion.finish_reason) | usage)
+            told = {"usage": completion.usage} if self.tells_usage else usage
+            yield _event(completion.chunk({}, finish_reason=completion.finish_reason) | told)
             if include_usage:
                 yield _event(completion.envelope("chat.completion.chunk") | {"choices": [], "usage": completion.usage})
             finished = True
         finally:
-            self._bill(completion.billed(stream=True, share=1.0 if finished else sent / len(pieces), finished=finished))
+            self._bill(completion.billed(stream=True, share=1.0 if finished else sent / len(deltas), finished=finished))
         yield b"data: [DONE]\n\n"
 
     def _bill(self, billed: Billed) -> None:
@@ -173,6 +253,10 @@ def openai_error(
         body={"error": {"message": message, "type": type, "param": None, "code": code}},
         headers={"x-request-id": f"req_{uuid4().hex}"} | ({"Retry-After": f"{retry_after:g}"} if retry_after else {}),
     )
+
+
+def _unreadable(error: Exception) -> Reply:
+    return openai_error(400, f"We could not parse the body of your request: {error!r}", "invalid_request_error")
 
 
 def _dated(model: str) -> str:
