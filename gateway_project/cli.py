@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import django
+from django.core.exceptions import ImproperlyConfigured
 
 from gateway_project import launch
 from proxy.config.reader import ConfigError, read
@@ -22,7 +23,7 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(options.run(options))
     except KeyboardInterrupt:
         sys.exit(130)
-    except (ConfigError, launch.LaunchError) as error:
+    except (ConfigError, launch.LaunchError, ImproperlyConfigured) as error:
         sys.exit(f"tollkeeper: {error}")
 
 

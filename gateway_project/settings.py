@@ -7,6 +7,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 
+from alerts.addresses import Network, read_networks
 from gateway_project import local
 from gateway_project.logs import logging_config
 from proxy.version import VERSION
@@ -222,6 +223,19 @@ SPECTACULAR_SETTINGS = {
 # Bytes; the seed's clients stay far below, and images in a chat fit.
 MAX_REQUEST_BYTES = env.int("TOLLKEEPER_MAX_REQUEST_BYTES", default=10 * 1024 * 1024)
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_REQUEST_BYTES
+# How long a stream is read on once its client has left: only its end says what it cost.
+STREAM_DRAIN_SECONDS = env.float("TOLLKEEPER_STREAM_DRAIN_SECONDS", default=30.0)
+
+
+def _upstream_networks() -> tuple[Network, ...]:
+    """Private networks where deployments that do not stand in config.yaml may be."""
+    try:
+        return read_networks(name for name in env.list("TOLLKEEPER_UPSTREAM_NETWORKS", default=[]) if name.strip())
+    except ValueError as error:
+        raise ImproperlyConfigured(f"TOLLKEEPER_UPSTREAM_NETWORKS: {error}") from None
+
+
+UPSTREAM_NETWORKS = _upstream_networks()
 LEDGER_SPOOL_DIR = Path(env.str("TOLLKEEPER_SPOOL_DIR", default=str(DATA_DIR / "spool")))
 
 

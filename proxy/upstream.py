@@ -1,162 +1,287 @@
-"""The only HTTP client that speaks to upstreams: one per process, made in the event loop that uses it."""
+"""The only HTTP client that speaks to upstreams: one per process, used in one event loop.
+
+It speaks aiohttp itself, since httpx on top of it doubles what a request costs. No redirects, no cookies, no proxies
+or credentials from the environment; how much it reads and where it connects to has bounds.
+"""
 
 import asyncio
-import time
-from collections.abc import AsyncIterator
+import io
+import re
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, Protocol
 
 import aiohttp
-import httpx
 import orjson
-from httpx_aiohttp import AiohttpTransport
+from yarl import URL
 
-from proxy.core.errors import UpstreamError, UpstreamFailure, UpstreamTimeout, from_upstream, redact
-from proxy.registry import Deployment
+from alerts.addresses import Network
+from proxy.connections import SENDING, AddressRules, GuardedConnector, Sending
+from proxy.core.errors import UpstreamError, UpstreamFailure
+from proxy.providers.base import Provider, UpstreamRequest
+from proxy.upstream_errors import Unsendable, mapped
+from proxy.version import VERSION
 
 CONNECT_SECONDS = 10.0
-# Below the idle time-out of common servers (uvicorn: 5 s), so that no request meets a connection just closed.
-KEEPALIVE_SECONDS = 4.0
-MOST_CONNECTIONS = 5000
 MOST_ANSWER_BYTES = 64 * 1024 * 1024
-_MOST_ERROR_BYTES = 64 * 1024
+MOST_ERROR_BYTES = 64 * 1024
+_MOST_HEADERS = 128
+_LONGEST_HEADER = 8190
+# aiohttp warns of larger bodies in one piece.
+_MOST_BYTES_AT_ONCE = 1024 * 1024
+_LONGEST_SHOWN = 100
+_STREAMS = frozenset({"text/event-stream", "application/vnd.amazon.eventstream", "application/octet-stream", ""})
+
+
+class Destination(Protocol):
+    """What the client must know of a deployment."""
+
+    @property
+    def provider(self) -> Provider: ...
+
+    @property
+    def secrets(self) -> tuple[str, ...]: ...
+
+    @property
+    def operators_own(self) -> bool:
+        """Whether it stands in config.yaml, and so may be on this machine or network."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole answer with status 200."""
+    """A whole answer with status 200. Names of headers know no case."""
 
-    body: dict[str, Any]
-    headers: httpx.Headers
+    content: bytes
+    headers: Mapping[str, str]
 
 
 class Upstream:
-    def __init__(self) -> None:
-        limits = httpx.Limits(max_connections=MOST_CONNECTIONS, keepalive_expiry=KEEPALIVE_SECONDS)
-        self._transport = AiohttpTransport(limits=limits, trust_env=False, client=_session)
+    """`most_answer_bytes` and `networks` may be replaced at any time, from any thread.
+
+    `networks` are private ones where deployments that the operator did not write may be, too.
+    """
+
+    def __init__(self, networks: Iterable[Network] = ()) -> None:
+        self.most_answer_bytes = MOST_ANSWER_BYTES
+        self._rules = AddressRules(private_allowed=False, networks=tuple(networks))
+        self._sessions: dict[bool, aiohttp.ClientSession] = {}
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        return self._rules.networks
+
+    @networks.setter
+    def networks(self, networks: Iterable[Network]) -> None:
+        self._rules = AddressRules(private_allowed=False, networks=tuple(networks))
 
     async def close(self) -> None:
-        await self._transport.aclose()
+        for session in self._sessions.values():
+            await session.close()
 
-    async def complete(self, deployment: Deployment, content: bytes) -> Answer:
-        """Post and read the whole answer. Raises UpstreamError."""
-        started = time.monotonic()
-        with _mapped(deployment, limit=deployment.timeout, started=started):
+    async def complete(self, deployment: Destination, request: UpstreamRequest, *, timeout: float) -> Answer:
+        """Post and read the whole answer within `timeout` seconds. Raises UpstreamError."""
+        sending = Sending()
+        with mapped(deployment.provider.name, limit=timeout, sending=sending):
             # The time-out of each read alone would let an upstream trickle for ever.
-            async with asyncio.timeout(deployment.timeout):
-                response = await self._post(deployment, content, timeout=deployment.timeout)
-                raw = await _read_and_close(response, most=MOST_ANSWER_BYTES)
-        return Answer(body=_parse(raw, deployment), headers=response.headers)
+            async with asyncio.timeout(timeout):
+                response = await self._post(deployment, request, sending, timeout=timeout)
+                content = await _read(response, deployment, most=self.most_answer_bytes)
+        return Answer(content, response.headers)
 
-    async def stream(self, deployment: Deployment, content: bytes) -> "UpstreamStream":
-        """Post and return once the status is known to be 200. Raises UpstreamError."""
-        started = time.monotonic()
-        with _mapped(deployment, limit=deployment.stream_timeout, started=started):
-            response = await self._post(deployment, content, timeout=deployment.stream_timeout)
-            if response.headers.get("content-type", "").startswith("application/json"):
-                _parse(await _read_and_close(response, most=_MOST_ERROR_BYTES), deployment)
-                raise UpstreamFailure("the upstream did not stream", provider=deployment.provider.name)
-            if response.headers.get("content-encoding", "identity") != "identity":
-                await response.aclose()
-                raise UpstreamFailure("the stream is compressed", provider=deployment.provider.name)
-        return UpstreamStream(response, deployment)
+    async def stream(self, deployment: Destination, request: UpstreamRequest, *, timeout: float) -> "UpstreamStream":
+        """Post and return once the status is known to be 200; `timeout` seconds for that and for each read.
 
-    async def _post(self, deployment: Deployment, content: bytes, *, timeout: float) -> httpx.Response:
-        # Straight to the transport: the client above it adds redirects, cookies and authentication, none wanted here.
-        response = await self._transport.handle_async_request(
-            httpx.Request(
-                "POST",
-                deployment.url,
-                headers=deployment.headers,
-                content=content,
-                extensions={"timeout": {"connect": CONNECT_SECONDS, "read": timeout, "pool": CONNECT_SECONDS}},
+        Raises UpstreamError.
+        """
+        sending = Sending()
+        with mapped(deployment.provider.name, limit=timeout, sending=sending):
+            async with asyncio.timeout(timeout):
+                response = await self._post(deployment, request, sending, timeout=timeout)
+                headers = response.headers
+                await _ensure_stream(response, headers, deployment)
+        return UpstreamStream(response, headers, provider=deployment.provider.name, timeout=timeout)
+
+    async def _post(
+        self, deployment: Destination, request: UpstreamRequest, sending: Sending, *, timeout: float
+    ) -> aiohttp.ClientResponse:
+        """The head of an answer with status 200.
+
+        Sent once more where a kept connection turns out to have been closed: of the first the upstream knows nothing.
+        """
+        session = self._session(guarded=not deployment.operators_own)
+        try:
+            response = await _send(session, request, sending, timeout=timeout)
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+            if not sending.was_stale:
+                raise
+            response = await _send(session, request, Sending(fresh=True), timeout=timeout)
+        status = response.status
+        if status == 200:
+            return response
+        if 300 <= status < 400:
+            response.close()
+            raise UpstreamFailure(
+                f"the upstream answered {status}: redirects are not followed", provider=deployment.provider.name
             )
-        )
-        if response.status_code != 200:
-            told = await _read_and_close(response, most=_MOST_ERROR_BYTES)
-            raise from_upstream(
-                response.status_code,
-                told,
-                provider=deployment.provider.name,
-                secrets=deployment.secrets,
-                retry_after=response.headers.get("retry-after"),
+        told = await _read_start(response)
+        raise deployment.provider.error(status, response.headers, told, secrets=deployment.secrets)
+
+    def _session(self, *, guarded: bool) -> aiohttp.ClientSession:
+        """Two pools, so that what the operator's deployments connected to is not there for the others to take."""
+        if (session := self._sessions.get(guarded)) is None:
+            session = self._sessions[guarded] = _new_session(
+                GuardedConnector((lambda: self._rules) if guarded else (lambda: _OPERATORS))
             )
-        return response
+        return session
+
+
+_OPERATORS = AddressRules(private_allowed=True)
 
 
 class UpstreamStream:
     """An answer that is being written. Iterate once, then `close`."""
 
-    def __init__(self, response: httpx.Response, deployment: Deployment) -> None:
-        self.headers = response.headers
+    def __init__(
+        self, response: aiohttp.ClientResponse, headers: Mapping[str, str], *, provider: str, timeout: float
+    ) -> None:
+        self.headers = headers
         self._response = response
-        self._deployment = deployment
+        self._provider = provider
+        self._timeout = timeout
+        self._aborted = False
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        """Raises UpstreamError when it breaks off or falls silent."""
-        started = time.monotonic()
-        with _mapped(self._deployment, limit=self._deployment.stream_timeout, started=started):
-            async for data in self._response.stream:  # type: ignore[union-attr]
-                yield data
+        """Raises UpstreamError when it breaks off or falls silent; ends without a word after `abort`."""
+        read = self._response.content.readany
+        with mapped(self._provider, limit=self._timeout):
+            try:
+                while not self._aborted and (data := await read()):
+                    yield data
+            except aiohttp.ClientConnectionError:
+                if not self._aborted:
+                    raise
+
+    def abort(self) -> None:
+        """Hang up at once; a read that waits ends. No fault of the upstream's, so nothing is raised."""
+        self._aborted = True
+        self._response.close()
 
     async def close(self) -> None:
-        await self._response.aclose()
+        """The connection is kept when the answer was read to its end."""
+        self._response.close()
 
 
-class _mapped:  # noqa: N801 - reads as the statement it is
-    """Turns what the client library raises into our errors. A class, since a generator would cost the hot path."""
-
-    def __init__(self, deployment: Deployment, *, limit: float, started: float) -> None:
-        self._deployment = deployment
-        self._limit = limit
-        self._started = started
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if error is None or isinstance(error, UpstreamError):
-            return
-        if isinstance(error, (httpx.RequestError, aiohttp.ClientError, TimeoutError, OSError)):
-            raise self._translate(error) from error
-
-    def _translate(self, error: Exception) -> UpstreamError:
-        provider = self._deployment.provider.name
-        # The transport calls a refused connection a time-out; the cause knows better.
-        cause = error.__cause__ or error
-        if isinstance(error, TimeoutError) or isinstance(cause, (TimeoutError, httpx.TimeoutException)):
-            return UpstreamTimeout(provider=provider, limit=self._limit, taken=time.monotonic() - self._started)
-        if isinstance(cause, (aiohttp.ClientConnectorError, ConnectionError)):
-            return UpstreamFailure("Connection error.", provider=provider)
-        return UpstreamFailure(
-            f"Connection broken: {redact(str(cause), secrets=self._deployment.secrets)}", provider=provider
-        )
-
-
-def _session() -> aiohttp.ClientSession:
+def _new_session(connector: GuardedConnector) -> aiohttp.ClientSession:
     """No cookies: one tenant's answer must not colour the next one's request."""
-    connector = aiohttp.TCPConnector(limit=MOST_CONNECTIONS, keepalive_timeout=KEEPALIVE_SECONDS)
     return aiohttp.ClientSession(
-        connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False, trust_env=False
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        # A stream is relayed as it comes; whoever compresses all the same is read, within the bounds.
+        headers={"Accept-Encoding": "identity", "User-Agent": f"tollkeeper/{VERSION}"},
+        trust_env=False,
+        max_line_size=_LONGEST_HEADER,
+        max_field_size=_LONGEST_HEADER,
+        max_headers=_MOST_HEADERS,
     )
 
 
-async def _read_and_close(response: httpx.Response, *, most: int) -> bytes:
-    """The decoded body. Raises httpx.DecodingError when it is larger than `most` bytes."""
-    parts = []
-    size = 0
+async def _send(
+    session: aiohttp.ClientSession, request: UpstreamRequest, sending: Sending, *, timeout: float
+) -> aiohttp.ClientResponse:
+    SENDING.set(sending)
+    content = request.content
     try:
-        async for part in response.aiter_bytes():
-            size += len(part)
-            if size > most:
-                raise httpx.DecodingError(f"more than {most} bytes")
-            parts.append(part)
-    finally:
-        await response.aclose()
+        return await session.post(
+            _url(request.url),
+            headers=request.headers,
+            data=content if len(content) <= _MOST_BYTES_AT_ONCE else io.BytesIO(content),
+            allow_redirects=False,
+            timeout=_timeouts(timeout),
+        )
+    except ValueError as error:
+        # Some of the library's own errors are of this kind, too.
+        if isinstance(error, aiohttp.ClientError):
+            raise
+        raise Unsendable from error
+
+
+# RFC 3986: unreserved, reserved and escapes.
+_AS_SENT = re.compile(r"(?:[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+")
+
+
+@lru_cache(maxsize=4096)
+def _url(address: str) -> URL:
+    """Parsing costs more than the rest of a request's building. Raises ValueError.
+
+    What is written as it goes out is left so: Bedrock signs a path whose `%3A` must stay one.
+    """
+    url = URL(address, encoded=_AS_SENT.fullmatch(address) is not None)
+    if url.scheme not in ("http", "https") or not url.host:
+        raise ValueError("no address of an HTTP server")
+    return url
+
+
+@lru_cache(maxsize=256)
+def _timeouts(seconds: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=None, connect=CONNECT_SECONDS, sock_connect=CONNECT_SECONDS, sock_read=seconds)
+
+
+async def _read(response: aiohttp.ClientResponse, deployment: Destination, *, most: int) -> bytes:
+    """The whole body, decoded. Raises UpstreamFailure when it is larger than `most` bytes."""
+    read = response.content.readany
+    parts: list[bytes] = []
+    size = response.content_length or 0
+    try:
+        if size <= most:
+            size = 0
+            while size <= most and (part := await read()):
+                parts.append(part)
+                size += len(part)
+    except BaseException:
+        response.close()
+        raise
+    if size > most:
+        response.close()
+        raise UpstreamFailure(
+            f"the answer is larger than {most:,} bytes (general_settings.max_response_size_mb)",
+            provider=deployment.provider.name,
+        )
     return b"".join(parts)
 
 
-def _parse(raw: bytes, deployment: Deployment) -> dict[str, Any]:
+async def _read_start(response: aiohttp.ClientResponse) -> bytes:
+    """The first bytes of what an upstream tells with an error; that it breaks off is not the worst about it."""
+    told = b""
+    try:
+        while len(told) < MOST_ERROR_BYTES and (part := await response.content.readany()):
+            told += part
+    except aiohttp.ClientError:
+        pass
+    finally:
+        response.close()
+    return told[:MOST_ERROR_BYTES]
+
+
+async def _ensure_stream(response: aiohttp.ClientResponse, headers: Mapping[str, str], deployment: Destination) -> None:
+    """Raises UpstreamError for what is no stream that can be relayed as it comes."""
+    given = headers.get("content-type", "")
+    kind = given.partition(";")[0].strip().lower()
+    if kind in _STREAMS:
+        if headers.get("content-encoding", "identity") == "identity":
+            return
+        complaint = "the stream is compressed"
+    else:
+        shown = "".join(filter(str.isprintable, given))[:_LONGEST_SHOWN]
+        complaint = f"the upstream did not stream but sent {shown}"
+    if kind == "application/json" and (error := _error_in(await _read_start(response), deployment)):
+        raise error
+    response.close()
+    raise UpstreamFailure(complaint, provider=deployment.provider.name)
+
+
+def parse_object(raw: bytes, deployment: Destination) -> dict[str, Any]:
+    """A JSON answer. Raises UpstreamFailure for what is none, and for an error told with status 200."""
     provider = deployment.provider.name
     try:
         body = orjson.loads(raw)
@@ -164,7 +289,23 @@ def _parse(raw: bytes, deployment: Deployment) -> dict[str, Any]:
         raise UpstreamFailure("the answer is not JSON", provider=provider) from None
     if not isinstance(body, dict):
         raise UpstreamFailure("the answer is not an object", provider=provider)
-    if body.get("error") and not body.get("choices"):
-        # Some gateways report a failure with status 200.
-        raise from_upstream(500, raw, provider=provider, secrets=deployment.secrets)
+    if _tells_error(body):
+        raise _as_told(raw, deployment)
     return body
+
+
+def _error_in(raw: bytes, deployment: Destination) -> UpstreamError | None:
+    try:
+        body = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return None
+    return _as_told(raw, deployment) if isinstance(body, dict) and _tells_error(body) else None
+
+
+def _tells_error(body: dict[str, Any]) -> bool:
+    """Some gateways report a failure with status 200."""
+    return bool(body.get("error")) and not body.get("choices")
+
+
+def _as_told(raw: bytes, deployment: Destination) -> UpstreamError:
+    return deployment.provider.error(500, {}, raw, secrets=deployment.secrets)

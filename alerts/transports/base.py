@@ -12,10 +12,11 @@ from urllib.parse import urlsplit, urlunsplit
 import httpx
 from django.utils import timezone
 
+from alerts.addresses import AddressRefused
 from alerts.core.backoff import NONSENSE_RETRY_AFTER, parse_retry_after
 from alerts.core.message import Message, truncate
 from alerts.models import AlertChannel
-from alerts.outbound import AddressRefused, resolve
+from alerts.outbound import resolve
 
 # For the whole exchange, far below the lease of dispatch.LEASE.
 TOTAL_SECONDS = 15.0

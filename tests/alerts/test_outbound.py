@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts.outbound import AddressRefused, Target, resolve
+from alerts.addresses import AddressRefused
+from alerts.outbound import Target, resolve
 
 METADATA = [
     "169.254.169.254",
@@ -143,7 +144,9 @@ def test_this_machine_and_network_are_refused_to_strangers(host: str) -> None:
     assert refused(f"http://{host}/x", private_allowed=False)
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "10.0.0.1", "192.168.1.1", "127.1", "[fd12:3456::1]"])
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "localhost", "10.0.0.1", "192.168.1.1", "127.1", "[::1]", "[fd12:3456::1]"]
+)
 def test_an_operator_may_name_this_machine_and_network(host: str) -> None:
     assert not refused(f"http://{host}:3000/hook", private_allowed=True)
 
