@@ -7,8 +7,8 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
 
-# Title, icon and model of each entry.
-_SECTIONS = (
+# Title, icon and model of each entry; and the page, where it is not the list.
+_SECTIONS: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...] = (
     (
         "Access",
         (
@@ -24,7 +24,12 @@ _SECTIONS = (
     ),
     (
         "Gateway",
-        (("Deployments", "dns", "proxy.Deployment"), ("Config fields", "tune", "proxy.ConfigField")),
+        (
+            ("Deployments", "dns", "proxy.Deployment"),
+            ("Requests", "route", "proxy.RequestTrace"),
+            ("Route preview", "fork_right", "proxy.RequestTrace", "preview"),
+            ("Config fields", "tune", "proxy.ConfigField"),
+        ),
     ),
     (
         "Money",
@@ -53,7 +58,14 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     sections = [
         (title, [_item(*entry) for entry in entries if _may_view(request, entry[2])]) for title, entries in _SECTIONS
     ]
-    return [{"title": title, "items": items} for title, items in sections if items]
+    links = [item["link"] for _, items in sections for item in items]
+    # One page's address may begin with another's.
+    here = max((link for link in links if request.path.startswith(link)), key=len, default="")
+    return [
+        {"title": title, "items": [{**item, "active": item["link"] == here} for item in items]}
+        for title, items in sections
+        if items
+    ]
 
 
 def _may_view(request: HttpRequest, label: str) -> bool:
@@ -61,6 +73,6 @@ def _may_view(request: HttpRequest, label: str) -> bool:
     return page is not None and page.has_view_permission(request)
 
 
-def _item(title: str, icon: str, label: str) -> dict[str, Any]:
+def _item(title: str, icon: str, label: str, page: str = "changelist") -> dict[str, Any]:
     options = apps.get_model(label)._meta
-    return {"title": title, "icon": icon, "link": reverse(f"admin:{options.app_label}_{options.model_name}_changelist")}
+    return {"title": title, "icon": icon, "link": reverse(f"admin:{options.app_label}_{options.model_name}_{page}")}

@@ -45,10 +45,7 @@ def identify(
             f"Authentication Error, Invalid proxy server token passed. Received API Key = {mask_key(key)}, "
             f"Key Hash (Token) ={hash_key(key)}. Unable to find token in cache or `LiteLLM_VerificationTokenTable`"
         )
-    if principal.blocked:
-        raise AuthenticationError(
-            "Authentication Error, Key is blocked. Update via `/key/unblock` if you're an admin.",
-        )
+    ensure_not_blocked(principal)
     return principal
 
 
@@ -70,6 +67,12 @@ def _extract_key(meta: Mapping[str, str], header: str) -> str:
         if key := meta.get(usual, "").strip():
             return key
     raise AuthenticationError("Authentication Error, No api key passed in.")
+
+
+def ensure_not_blocked(principal: Principal) -> None:
+    """Raises AuthenticationError."""
+    if principal.blocked:
+        raise AuthenticationError("Authentication Error, Key is blocked. Update via `/key/unblock` if you're an admin.")
 
 
 def ensure_team_not_blocked(principal: Principal) -> None:

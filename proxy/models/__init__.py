@@ -1,0 +1,16 @@
+"""The gateway's rows: deployments and settings, and what became of each request."""
+
+from proxy.models.deployments import ConfigField, Deployment, Section, Source, validate_params
+from proxy.models.health_checks import HealthCheck, HealthRun
+from proxy.models.traces import RequestTrace
+
+__all__ = [
+    "ConfigField",
+    "Deployment",
+    "HealthCheck",
+    "HealthRun",
+    "RequestTrace",
+    "Section",
+    "Source",
+    "validate_params",
+]
