@@ -30,6 +30,11 @@ class AlertChannelPage(ModelAdmin):
     list_filter = ("kind", "enabled", "source")
     search_fields = ("name",)
 
+    def get_fields(self, request: HttpRequest, obj: AlertChannel | None = None) -> list[str]:
+        """What only a form hides is left out where there is no form."""
+        fields = list(super().get_fields(request, obj))
+        return fields if self.has_change_permission(request, obj) else [name for name in fields if name != "url"]
+
     def save_model(self, request: HttpRequest, obj: AlertChannel, form: "forms.ModelForm[Any]", change: bool) -> None:
         if "url" in form.changed_data:
             # What a superuser types is the operator's word; anyone else's address is checked.

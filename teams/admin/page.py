@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
 
+from alerts.encrypted import EncryptedTextField
 from alerts.shapes import NamesField, ObjectField
 from teams.admin.fields import KnownAutocomplete, MaskedJsonFormField, NamesFormField
 from teams.admin.reach import reach_of
@@ -22,7 +23,7 @@ from teams.models.grants import NanoDollarsField
 from teams.secrets import masked
 
 # What a page that is only looked at writes differently from a form.
-_READ_OTHERWISE = (models.JSONField, NanoDollarsField)
+_READ_OTHERWISE = (models.JSONField, NanoDollarsField, EncryptedTextField)
 Fieldsets = list[tuple[str | None, dict[str, Any]]]
 # More is deleted by a script, which says how far it came.
 _MOST_DELETED = 500
@@ -180,6 +181,8 @@ def _names(name: Any) -> Sequence[str]:
 def _shower(field: "models.Field[Any, Any]") -> Callable[[Model], SafeString | str]:
     def show(row: Model) -> SafeString | str:
         value = field.value_from_object(row)
+        if isinstance(field, EncryptedTextField):
+            return "It is set." if value else "-"
         return dollars(value) if isinstance(field, NanoDollarsField) else as_text(masked(value))
 
     show.short_description = field.verbose_name  # type: ignore[attr-defined]

@@ -33,7 +33,10 @@ class Done:
 
 @dataclass(frozen=True, kw_only=True)
 class Verb:
-    """`may` says whether a person may do it to a row, `fits` whether it makes sense for the row as it is."""
+    """`may` says whether a person may do it to a row, `fits` whether it makes sense for the row as it is.
+
+    What is `slow` runs outside of a transaction, in which others would wait for it.
+    """
 
     name: str
     title: str
@@ -45,6 +48,7 @@ class Verb:
     form: type[forms.Form] = forms.Form
     danger: bool = False
     for_many: bool = False
+    slow: bool = False
 
 
 class VerbPage(Page):
@@ -78,8 +82,10 @@ class VerbPage(Page):
         return {name: action for name, action in super().get_actions(request).items() if name not in hidden}
 
     def _button(self, verb: Verb) -> Callable[..., HttpResponseBase]:
+        ask_or_do = self._ask_or_do if verb.slow else transaction.atomic(self._ask_or_do)
+
         def button(request: HttpRequest, object_id: str) -> HttpResponseBase:
-            return self._ask_or_do(request, object_id, verb)
+            return ask_or_do(request, object_id, verb)
 
         button.__name__ = verb.name
         button.short_description = verb.title  # type: ignore[attr-defined]
@@ -88,7 +94,6 @@ class VerbPage(Page):
         button.attrs = {}  # type: ignore[attr-defined]
         return button
 
-    @transaction.atomic
     def _ask_or_do(self, request: HttpRequest, object_id: str, verb: Verb) -> HttpResponseBase:
         row = self.get_object(request, unquote(object_id))
         if row is None:
