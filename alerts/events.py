@@ -153,6 +153,43 @@ class LLMException(Event):
 
 
 @dataclass(frozen=True)
+class DeploymentCooledDown(Event):
+    """A deployment gets no requests for a while: it failed, and its siblings or the fallbacks serve instead."""
+
+    alert_type = AlertType.COOLDOWN_DEPLOYMENT
+
+    model_group: str
+    deployment_id: str
+    provider: str
+    api_base: str
+    seconds: float
+    reason: str
+    error_class: str
+    status_code: int
+    region: str = ""
+
+    def identity(self) -> tuple[object, ...]:
+        return (self.deployment_id,)
+
+    def title(self) -> str:
+        return f"Deployment of {self.model_group} cools down for {self.seconds:g} s after {self.error_class}"
+
+    def details(self) -> dict[str, str]:
+        return {
+            "Model": self.model_group,
+            "Provider": self.provider,
+            "API Base": self.api_base,
+            "Deployment": self.deployment_id,
+            "Region": self.region,
+            "Reason": self.reason.replace("_", " "),
+            "Status": str(self.status_code),
+        }
+
+    def labels(self) -> dict[str, str]:
+        return {"model": self.model_group, "provider": self.provider, "deployment": self.deployment_id}
+
+
+@dataclass(frozen=True)
 class SpendNotTracked(Event):
     """A request was served for which nobody knows a price: its entry stands in the ledger with amount 0."""
 

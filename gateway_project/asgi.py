@@ -21,8 +21,8 @@ _lean = LeanHandler(urls.lean)
 async def application(scope: Any, receive: Any, send: Any) -> None:
     if scope["type"] == "lifespan":
         await _lifespan(receive, send)
-    elif scope["type"] == "http" and _lean.serves(scope["path"]):
-        await _lean(scope, receive, send)
+    elif scope["type"] == "http" and (found := _lean.find(scope["path"])) is not None:
+        await _lean(found, scope, receive, send)
     else:
         await _full(scope, receive, send)
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import orjson
 from django.http import HttpResponse
-from django.http.response import HttpResponseBase
 from rest_framework.views import APIView
 
 from proxy.request import LeanRequest
@@ -23,7 +22,8 @@ class AsyncAPIView(APIView):
 
     public = False
 
-    async def dispatch(self, request: LeanRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:  # type: ignore[override]
+    async def dispatch(self, request: LeanRequest, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
+        """A response of Django's, or one of the lean path's own."""
         try:
             method = str(request.method).lower()
             if method == "options":
@@ -33,25 +33,31 @@ class AsyncAPIView(APIView):
                 return json_response({"detail": "Method Not Allowed"}, status=405)
             if not self.public:
                 request.principal = running().authenticate(request)
-            response: HttpResponseBase = await handler(request, *args, **kwargs)
+            response = await handler(request, *args, **kwargs)
         except ApiError as error:
-            self.failed(request, error)
-            return error_response(error)
+            return self._tell(request, error)
         except Exception:
             logger.exception("A request failed in a way nobody foresaw", extra={"path": request.path})
-            return error_response(ApiError("Internal server error."))
+            return self._tell(request, ApiError("Internal server error."))
         return response
+
+    def _tell(self, request: LeanRequest, error: ApiError) -> HttpResponse:
+        self.failed(request, error)
+        return error_response(error, told=self.told(request, error))
 
     def failed(self, request: LeanRequest, error: ApiError) -> None:
         """Called with what is about to be told to the client."""
+
+    def told(self, request: LeanRequest, error: ApiError) -> dict[str, Any]:
+        return error.envelope()
 
 
 def json_response(value: Any, *, status: int = 200) -> HttpResponse:
     return HttpResponse(orjson.dumps(value), status=status, content_type="application/json")
 
 
-def error_response(error: ApiError) -> HttpResponse:
-    response = json_response(error.envelope(), status=error.status_code)
+def error_response(error: ApiError, *, told: dict[str, Any] | None = None) -> HttpResponse:
+    response = json_response(error.envelope() if told is None else told, status=error.status_code)
     for name, value in error.headers.items():
         response.headers[name] = value
     return response

@@ -1,118 +1,223 @@
-"""A completion, step by step: who asks, for what, may they, who serves it, what did it cost, here is the answer."""
+"""A client's request, step by step: who asks, for what, may they, who serves it, what did it cost."""
 
 import json
 import random
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import orjson
-from django.http import HttpResponse
-from django.http.response import HttpResponseBase
 
-from budgets.core.pricing import Usage
 from budgets.ledger import LedgerUnavailable
 from budgets.models import Basis
 from proxy import auth
-from proxy.attempt import Attempt
-from proxy.core.chat import ChatRequest, clean, parse_chat, parse_object
-from proxy.core.errors import BadRequest, ModelUnavailable, UnknownModel, UpstreamError
-from proxy.core.routing import simple_shuffle
+from proxy.answers import WholeAnswer
+from proxy.attempt import Attempt, new_id
+from proxy.core.calls import NO_OPTIONS, Call, clean, parse_call, parse_object, parse_retries, parse_seconds
+from proxy.core.errors import BadRequest, ModelUnavailable, UpstreamError
+from proxy.core.exchange import exchange
+from proxy.core.fallback import client_fallbacks
+from proxy.core.forms import parse_form
+from proxy.core.measure import measure
+from proxy.core.operations import Operation, answers_json
+from proxy.core.settings import RouterSettings
+from proxy.core.trace import Trace
 from proxy.headers import common_headers, cost_headers, forwarded_headers
 from proxy.policy import Policy
-from proxy.registry import Deployment
+from proxy.registry import RoutingTable
 from proxy.request import LeanRequest
+from proxy.router import Router
+from proxy.run import Run, merged_metadata
 from proxy.runtime import Runtime
-from proxy.streaming import Relay, RelayResponse, estimate_tokens
+from proxy.streaming import Relay, RelayResponse
+from proxy.upstream import Answer
+from proxy.upstream import parse_object as parse_answer
 from teams.snapshot import Principal
 
 
-async def complete_chat(request: LeanRequest, runtime: Runtime) -> HttpResponseBase:
-    """Raises ApiError. The ledger entry is durable before the last byte is given."""
+async def serve(
+    request: LeanRequest, runtime: Runtime, operation: Operation, *, model: str = ""
+) -> WholeAnswer | RelayResponse:
+    """`model` is the one that the path names, if it does. Raises ApiError.
+
+    The ledger entry is durable before the last byte is given.
+    """
     arrived = time.perf_counter()
-    principal = request.principal = runtime.identify(request.META)
-    call_id = _call_id(request)
-    raw = await request.read_json_body()
-    runtime.policy.ensure_size_allowed(len(raw))
-    body = parse_object(raw)
-    chat = parse_chat(body, route=request.path)
-    if customer_id := _customer_id(request, runtime.policy):
-        chat = replace(chat, end_user=customer_id)
-    model = auth.target_model(principal, chat.model)
-    auth.ensure_completion_allowed(
-        principal,
-        path=request.path,
-        model=chat.model,
-        access_groups=runtime.table.access_groups.get(model, ()),
-        body=body,
-        customer_id=chat.end_user,
-        customer=runtime.keys.customer(chat.end_user),
-        policy=runtime.policy,
-        now=datetime.now(UTC),
+    trace = request.trace = Trace(
+        call_id="", request_id=new_id(), began_at=datetime.now(UTC), route=request.path, operation=operation
     )
-    deployment = _pick(runtime, principal, model, asked=chat.model)
-    content = _upstream_body(chat, deployment)
-    attempt = Attempt(runtime, principal, chat, deployment, route=request.path, call_id=call_id, arrived=arrived)
+    principal = request.principal = runtime.identify(request.META)
+    trace.key_hash, trace.key_alias = principal.key_hash, principal.key_alias or ""
+    trace.user_id, trace.team_id = principal.user_id or "", principal.team_id or ""
+    trace.call_id = call_id = _call_id(request)
+    body = await _read_body(request, runtime, operation)
+    call = _with_headers(parse_call(operation, body, route=request.path, model=model), request, runtime.policy)
+    trace.model, trace.stream, trace.tags = clean(call.model), call.stream, call.tags
+    trace.end_user = call.end_user
+    run = _authorized(request, runtime, principal, call=call, body=body, trace=trace, arrived=arrived, call_id=call_id)
+    router = Router(run, trace.model_group)
     try:
-        if chat.stream:
-            return await _stream(request, attempt, content)
-        return await _whole(attempt, content)
+        if call.stream:
+            request.watch()
+            return _stream_response(await router.answer(_open_stream))
+        return await router.answer(_ask_whole)
     except LedgerUnavailable:
         raise ModelUnavailable("The gateway cannot keep its books at the moment, so it does not serve.") from None
 
 
-def _customer_id(request: LeanRequest, policy: Policy) -> str:
-    """The end user that a header names; it goes before the body's."""
-    for header in policy.customer_headers:
-        if named := request.META.get(header):
-            return clean(named)
-    return ""
+async def _read_body(request: LeanRequest, runtime: Runtime, operation: Operation) -> dict[str, Any]:
+    is_form = operation is Operation.TRANSCRIPTION
+    raw = await (request.read_form_body() if is_form else request.read_json_body())
+    runtime.policy.ensure_size_allowed(len(raw))
+    return parse_form(raw, request.META["CONTENT_TYPE"]) if is_form else parse_object(raw)
 
 
-def _pick(runtime: Runtime, principal: Principal, model: str, *, asked: str) -> Deployment:
-    deployments = runtime.table.deployments(model, team_id=principal.team_id)
-    if not deployments:
-        raise UnknownModel(clean(asked))
-    return simple_shuffle(deployments, chance=runtime.chance)
+def _authorized(
+    request: LeanRequest,
+    runtime: Runtime,
+    principal: Principal,
+    *,
+    call: Call,
+    body: Mapping[str, Any],
+    trace: Trace,
+    arrived: float,
+    call_id: str,
+) -> Run:
+    """Every check that needs no store. Raises ApiError."""
+    table = runtime.table
+    named = auth.target_model(principal, call.model)
+    trace.model_group = group = table.resolve(named)
+    if group != call.model:
+        trace.note("alias", asked=clean(call.model), model_group=group)
+    auth.ensure_completion_allowed(
+        principal,
+        path=request.path,
+        model=call.model,
+        access_groups=table.grants(named),
+        body=body,
+        customer_id=call.end_user,
+        customer=runtime.keys.customer(call.end_user),
+        policy=runtime.policy,
+        now=datetime.now(UTC),
+    )
+    settings = table.router
+    if call.options is not NO_OPTIONS or principal.router_settings:
+        settings = _own_settings(principal, call, table, trace)
+        _ensure_fallbacks_allowed(principal, call, table)
+    custom = runtime.metrics.custom
+    deadline = call.options.timeout
+    return Run(
+        runtime=runtime,
+        request=request,
+        principal=principal,
+        call=call,
+        settings=settings,
+        route=request.route or request.path,
+        call_id=call_id,
+        request_id=trace.request_id,
+        arrived=arrived,
+        trace=trace,
+        deadline=None if deadline is None else arrived + deadline,
+        stream_timeout=call.options.stream_timeout,
+        custom=custom.values(merged_metadata(call.metadata, principal.metadata), call.tags) if custom.names else (),
+    )
 
 
-async def _whole(attempt: Attempt, content: bytes) -> HttpResponse:
-    deployment = attempt.deployment
+def _own_settings(principal: Principal, call: Call, table: RoutingTable, trace: Trace) -> RouterSettings:
+    """What is stored on the key or its team goes before what the client sends. Raises BadRequest for the latter."""
+    if principal.router_settings:
+        try:
+            return table.router.overridden(principal.router_settings, stored=True)
+        except ValueError as error:
+            trace.note("ignored", setting="router_settings of the key or team", because=str(error))
+            return table.router
+    if call.options.overrides is None:
+        return table.router
+    try:
+        return table.router.overridden(call.options.overrides)
+    except ValueError as error:
+        raise BadRequest(f"router_settings_override: {error}", param="router_settings_override") from None
+
+
+def _ensure_fallbacks_allowed(principal: Principal, call: Call, table: RoutingTable) -> None:
+    """A client that names a fallback must be allowed to call it. Raises KeyModelAccessDenied."""
+    for name in client_fallbacks(call.options):
+        auth.ensure_model_allowed(principal, name, access_groups=table.grants(auth.target_model(principal, name)))
+
+
+def _with_headers(call: Call, request: LeanRequest, policy: Policy) -> Call:
+    """What a client says in headers: its customer, tags, time-outs and retries. The body's word goes first."""
+    meta = request.META
+    if customer := next((meta[name] for name in policy.customer_headers if meta.get(name)), ""):
+        call = replace(call, end_user=clean(customer))
+    if tags := meta.get("HTTP_X_LITELLM_TAGS"):
+        found = (clean(tag.strip()) for tag in tags.split(",", 64)[:64])
+        call = replace(call, tags=tuple(dict.fromkeys((*call.tags, *filter(None, found)))))
+    wishes: dict[str, Any] = {}
+    for header, name, parse in _WISHES:
+        if (given := meta.get(header)) is not None and getattr(call.options, name) is None:
+            wishes[name] = parse(given, param=header.removeprefix("HTTP_").replace("_", "-").lower())
+    return replace(call, options=replace(call.options, **wishes)) if wishes else call
+
+
+_WISHES: tuple[tuple[str, str, Callable[..., Any]], ...] = (
+    ("HTTP_X_LITELLM_TIMEOUT", "timeout", parse_seconds),
+    ("HTTP_X_LITELLM_STREAM_TIMEOUT", "stream_timeout", parse_seconds),
+    ("HTTP_X_LITELLM_NUM_RETRIES", "num_retries", parse_retries),
+)
+
+
+async def _ask_whole(attempt: Attempt) -> WholeAnswer:
+    """Raises UpstreamError, settled, or LedgerUnavailable."""
+    run, deployment = attempt.run, attempt.deployment
+    call, runtime = run.call, run.runtime
+    way = exchange(call.operation, deployment.provider)
+    assert way is not None, "the router asks only who can serve"
+    request = way.request(call, deployment.target, deployment.defaults, now=datetime.now(UTC))
     sent = time.perf_counter()
     try:
-        answer = await attempt.runtime.upstream.complete(deployment, content)
+        answer = await runtime.upstream.complete(deployment, request, timeout=attempt.timeout)
+        received = time.perf_counter()
+        body, reported = None, None
+        if answers_json(call.operation, call.body):
+            body = parse_answer(answer.content, deployment)
+            attempt.upstream_id = clean(body["id"]) if isinstance(body.get("id"), str) else ""
+            body, reported = way.answer(
+                call,
+                body,
+                model=run.shown_model(deployment),
+                fallback_id=run.answer_id,
+                created=int(attempt.started_at.timestamp()),
+            )
     except UpstreamError as error:
         await attempt.fail(error)
         error.headers.update(common_headers(attempt), **{"x-litellm-response-cost": "0"})
         raise
-    received = time.perf_counter()
-    body = answer.body
-    attempt.upstream_id = clean(body["id"]) if isinstance(body.get("id"), str) else ""
-    usage = deployment.provider.usage(body.get("usage"))
-    basis = Basis.USAGE if usage else Basis.ESTIMATED
-    await attempt.succeed(usage or _estimate(attempt, body), basis=basis)
-    response = HttpResponse(_answer_body(body, attempt.chat.model), content_type="application/json")
-    headers = response.headers
-    for name, value in common_headers(attempt).items():
-        headers[name] = value
-    for name, value in cost_headers(attempt.cost, known=deployment.price is not None):
-        headers[name] = value
-    total = time.perf_counter() - attempt.arrived
-    headers["x-litellm-response-duration-ms"] = f"{total * 1000:.3f}"
-    headers["x-litellm-overhead-duration-ms"] = f"{(total - (received - sent)) * 1000:.3f}"
-    for name, value in forwarded_headers(answer.headers):
-        headers[name] = value
-    return response
+    measured = measure(call.operation, call.body, body, answer.content, reported)
+    await attempt.succeed(measured.usage, basis=Basis.ESTIMATED if measured.estimated else Basis.USAGE)
+    total = time.perf_counter() - run.arrived
+    headers = [
+        ("content-type", "application/json" if body is not None else _media_type(answer)),
+        *common_headers(attempt).items(),
+        *cost_headers(attempt.cost, known=deployment.price is not None),
+        ("x-litellm-response-duration-ms", f"{total * 1000:.3f}"),
+        ("x-litellm-overhead-duration-ms", f"{(total - (received - sent)) * 1000:.3f}"),
+        *forwarded_headers(answer.headers),
+    ]
+    run.close(attempt, status=200)
+    return WholeAnswer(answer.content if body is None else _encode(body), headers)
 
 
-def _answer_body(body: dict[str, Any], model: str) -> bytes:
-    """Under the name the client asked for."""
-    if "model" in body:
-        body["model"] = model
+def _media_type(answer: Answer) -> str:
+    told = answer.headers.get("content-type", "")
+    return told if told and told.isascii() and told.isprintable() else "application/octet-stream"
+
+
+def _encode(body: dict[str, Any]) -> bytes:
     try:
         return orjson.dumps(body)
     except orjson.JSONEncodeError:
@@ -120,39 +225,36 @@ def _answer_body(body: dict[str, Any], model: str) -> bytes:
         return json.dumps(body).encode()
 
 
-async def _stream(request: LeanRequest, attempt: Attempt, content: bytes) -> RelayResponse:
+async def _open_stream(attempt: Attempt) -> Relay:
+    """Raises UpstreamError, settled, as long as the client has not seen a byte."""
+    run, deployment = attempt.run, attempt.deployment
+    way = exchange(run.call.operation, deployment.provider)
+    assert way is not None, "the router asks only who can serve"
+    request = way.request(run.call, deployment.target, deployment.defaults, now=datetime.now(UTC))
     try:
-        upstream = await attempt.runtime.upstream.stream(attempt.deployment, content)
+        try:
+            upstream = await run.runtime.upstream.stream(deployment, request, timeout=attempt.timeout)
+        except UpstreamError as error:
+            await attempt.fail(error)
+            raise
+        relay = Relay(upstream, attempt, way)
+        await relay.open()
     except UpstreamError as error:
-        await attempt.fail(error)
         error.headers.update(common_headers(attempt), **{"x-litellm-response-cost": "0"})
         raise
-    headers = {
-        "Content-Type": "text/event-stream; charset=utf-8",
-        "Cache-Control": "no-cache",
+    return relay
+
+
+def _stream_response(relay: Relay) -> RelayResponse:
+    headers = [
+        ("content-type", "text/event-stream; charset=utf-8"),
+        ("cache-control", "no-cache"),
         # nginx and its like would hold a stream back until it ends.
-        "X-Accel-Buffering": "no",
-        **common_headers(attempt),
-        **dict(forwarded_headers(upstream.headers)),
-    }
-    return RelayResponse(Relay(upstream, attempt, gone=request.client_gone).parts(), headers=headers)
-
-
-def _upstream_body(chat: ChatRequest, deployment: Deployment) -> bytes:
-    """Raises BadRequest for what the decoder takes and the encoder does not: very deep nesting."""
-    try:
-        return orjson.dumps({**deployment.defaults, **chat.upstream, "model": deployment.model})
-    except orjson.JSONEncodeError:
-        raise BadRequest("Invalid JSON payload: nested too deeply.", param="request_body") from None
-
-
-def _estimate(attempt: Attempt, body: Mapping[str, Any]) -> Usage:
-    """An upstream that reports no usage is charged by length: four bytes a token, as the entry's basis says."""
-    choices = body.get("choices")
-    return Usage(
-        prompt_tokens=estimate_tokens(attempt.chat.upstream["messages"]),
-        completion_tokens=estimate_tokens(choices) if choices else 0,
-    )
+        ("x-accel-buffering", "no"),
+        *common_headers(relay.attempt).items(),
+        *forwarded_headers(relay.headers),
+    ]
+    return RelayResponse(relay, headers)
 
 
 _random_bits = random.Random().getrandbits  # noqa: S311 - an id, not a secret

@@ -8,15 +8,21 @@ from proxy.version import VERSION
 
 
 def common_headers(attempt: Attempt) -> dict[str, str]:
-    return {
-        "x-litellm-call-id": attempt.call_id,
+    run = attempt.run
+    headers = {
+        "x-litellm-call-id": run.call_id,
         **dict(attempt.deployment.answer_headers),
         "x-litellm-model-group": attempt.deployment.model_group,
         "x-litellm-version": VERSION,
-        "x-litellm-attempted-retries": "0",
-        "x-litellm-attempted-fallbacks": "0",
-        **dict(attempt.principal.limit_headers),
+        "x-litellm-attempted-retries": str(run.retries),
+        "x-litellm-attempted-fallbacks": str(run.fallbacks),
+        **dict(run.principal.limit_headers),
     }
+    if run.retries:
+        headers["x-litellm-max-retries"] = str(run.settings.num_retries)
+    if attempt.limited_by_client:
+        headers["x-litellm-timeout"] = f"{attempt.timeout:g}"
+    return headers
 
 
 def cost_headers(cost: Cost, *, known: bool) -> list[tuple[str, str]]:
@@ -46,10 +52,16 @@ _NOT_FORWARDED = frozenset(
 def forwarded_headers(headers: Mapping[str, str]) -> list[tuple[str, str]]:
     """The upstream's headers under `llm_provider-`, its rate limits also under their own names."""
     found = []
-    for name, value in headers.items():
-        if name in _NOT_FORWARDED or not value.isprintable():
+    for spelled, value in headers.items():
+        name = spelled.lower()
+        if name in _NOT_FORWARDED or not _can_be_sent(value):
             continue
         found.append((f"llm_provider-{name}", value))
         if name.startswith("x-ratelimit-"):
             found.append((name, value))
     return found
+
+
+def _can_be_sent(value: str) -> bool:
+    """No control characters, and nothing beyond Latin-1, which is all that a header carries."""
+    return value.isprintable() and (value.isascii() or max(value) <= "\xff")

@@ -118,6 +118,14 @@ class RequestMetrics:
         counted.inc(tokens)
         latency.observe(seconds)
 
+    def charged(self, labels: Labels, *, amount_nano: int, tokens: int) -> None:
+        """What was paid for beside the answer: a stream that broke, a request that was asked twice."""
+        if (children := self._successes.get(labels)) is None:
+            children = self._successes[labels] = self._success_children(labels)
+        _, spend, counted, _ = children
+        spend.inc(amount_nano)
+        counted.inc(tokens)
+
     def failure(self, labels: Labels, *, status: int, error_class: str) -> None:
         key = (labels, str(status), error_class)
         if (children := self._failures.get(key)) is None:

@@ -1,12 +1,15 @@
-"""The settings that say who may come in, read once whenever the configuration changes."""
+"""The settings that say who may come in, where requests may go and what is kept of them, read at every change."""
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import Any, Self
 
+from alerts.addresses import Network, read_networks
 from proxy.core.errors import RequestTooLarge
+from proxy.trace_policy import TracePolicy
 from teams.errors import PermissionDenied
 
 logger = logging.getLogger(__name__)
@@ -23,31 +26,36 @@ class AddressDenied(PermissionDenied):
 class Policy:
     """`general_settings` as the request path needs them. `key_header` is spelled as in request.META."""
 
-    allowed_networks: tuple[IPv4Network | IPv6Network, ...] | None = None
+    allowed_networks: tuple[Network, ...] | None = None
     trust_forwarded_for: bool = False
     max_request_mb: float | None = None
+    most_answer_bytes: int | None = None
+    upstream_networks: tuple[Network, ...] = ()
     key_header: str = ""
     customer_headers: tuple[str, ...] = _CUSTOMER_HEADERS
     enforce_user: bool = False
     enforced_params: tuple[str, ...] = ()
     allowed_routes: tuple[str, ...] = ()
     admin_only_routes: tuple[str, ...] = ()
+    traces: TracePolicy = field(default_factory=TracePolicy)
 
     @classmethod
     def read(cls, general: Mapping[str, Any]) -> Self:
         """A value of the wrong kind is told in the log and closes rather than opens."""
-        megabytes = general.get("max_request_size_mb")
         own_header = general.get("user_header_name")
         return cls(
-            allowed_networks=_networks(general.get("allowed_ips")),
+            allowed_networks=_networks(general, "allowed_ips"),
             trust_forwarded_for=general.get("use_x_forwarded_for") is True,
-            max_request_mb=megabytes if isinstance(megabytes, (int, float)) else None,
+            max_request_mb=_number(general.get("max_request_size_mb")),
+            most_answer_bytes=_bytes(general.get("max_response_size_mb")),
+            upstream_networks=_networks(general, "upstream_allowed_networks") or (),
             key_header=_meta(general.get("litellm_key_header_name")),
             customer_headers=(*_CUSTOMER_HEADERS, *((_meta(own_header),) if own_header else ())),
             enforce_user=general.get("enforce_user_param") is True,
             enforced_params=_names(general.get("enforced_params")),
             allowed_routes=_names(general.get("allowed_routes")),
             admin_only_routes=_names(general.get("admin_only_routes")),
+            traces=TracePolicy.read(general),
         )
 
     def ensure_address_allowed(self, meta: Mapping[str, str]) -> None:
@@ -77,18 +85,28 @@ def client_address(meta: Mapping[str, str], *, trust_forwarded_for: bool) -> str
     return forwarded.rpartition(",")[2].strip() or meta.get("REMOTE_ADDR", "")
 
 
-def _networks(value: Any) -> tuple[IPv4Network | IPv6Network, ...] | None:
-    if value is None:
+def _networks(general: Mapping[str, Any], name: str) -> tuple[Network, ...] | None:
+    """None when nothing is said."""
+    if (value := general.get(name)) is None:
         return None
-    networks = []
+    networks: list[Network] = []
     for text in value if isinstance(value, list) else [value]:
         try:
-            networks.append(ip_network(str(text), strict=False))
-        except ValueError:
+            networks += read_networks([str(text)])
+        except ValueError as error:
             logger.error(  # noqa: TRY400 - the sentence says it all
-                "general_settings.allowed_ips holds something that is no address", extra={"value": str(text)[:100]}
+                "A network of general_settings is left out", extra={"setting": name, "problem": str(error)}
             )
     return tuple(networks)
+
+
+def _number(value: Any) -> float | None:
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def _bytes(megabytes: Any) -> int | None:
+    number = _number(megabytes)
+    return int(number * _MEGABYTE) if number is not None and 0 < number < math.inf else None
 
 
 def _names(value: Any) -> tuple[str, ...]:

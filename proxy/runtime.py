@@ -8,8 +8,9 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
@@ -20,13 +21,20 @@ import alerts.services
 from budgets.ledger import LedgerWriter
 from budgets.spool import Spool
 from proxy.auth import ensure_route_allowed
+from proxy.deployments import concretize
+from proxy.fleet import Fleet
+from proxy.health_checks import HealthWatch
 from proxy.metrics import CustomLabels, RequestMetrics
 from proxy.policy import Policy
-from proxy.registry import RoutingTable, load_routing_table
-from proxy.upstream import Upstream
+from proxy.prober import Prober
+from proxy.registry import Group, RoutingTable, load_routing_table
+from proxy.spending import UpstreamSpending
+from proxy.state import RouterState
+from proxy.traces import TraceWriter
+from proxy.upstream import MOST_ANSWER_BYTES, Upstream
 from teams import revisions
 from teams.authentication import ensure_current, ensure_team_not_blocked, identify
-from teams.errors import KeyUnverifiable, UnknownKey
+from teams.errors import ApiError, KeyUnverifiable, UnknownKey
 from teams.services import ADMIN_USER_ID
 from teams.snapshot import KeySnapshot, Principal
 
@@ -36,6 +44,10 @@ POLL_SECONDS = 1.0
 # Prices are dated, so the table is built again now and then even when no row changed.
 REBUILD_SECONDS = 3600.0
 STALE_SECONDS = 10.0
+MOST_PATTERN_MODELS = 1000
+# What still runs for nobody, such as the slower of two asked, when the process stops.
+STRAGGLERS_SECONDS = 30.0
+T = TypeVar("T")
 
 
 class Runtime:
@@ -47,9 +59,17 @@ class Runtime:
 
     def __init__(self) -> None:
         self.keys = KeySnapshot(admin_id=ADMIN_USER_ID)
-        self.upstream = Upstream()
+        self.upstream = Upstream(settings.UPSTREAM_NETWORKS)
         self.ledger = LedgerWriter(Spool(settings.LEDGER_SPOOL_DIR))
+        self.traces = TraceWriter()
+        self.state = RouterState()
+        self.fleet = Fleet(self.state, settings.REDIS_URL)
+        self.spending = UpstreamSpending()
+        self.health = HealthWatch()
+        self.prober = Prober(self.upstream, self.ledger, self.spawn)
         self.chance = random.Random()  # noqa: S311 - spreads load
+        self._by_pattern: dict[tuple[str, str], Group] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
         self.draining = False
         self._master_key = settings.MASTER_KEY
         self._seen: dict[str, int] = {}
@@ -60,9 +80,12 @@ class Runtime:
         self._refresher = threading.Thread(target=self._refresh_for_ever, name="snapshot-refresher", daemon=True)
 
     async def start(self) -> None:
+        self._loop = asyncio.get_running_loop()
         await asyncio.to_thread(self._first_load)
         self.metrics = RequestMetrics(REGISTRY, _custom_labels(self.table))
         self.ledger.start()
+        self.traces.start()
+        self.fleet.start()
         alerts.services.start_buffer()
         self._refresher.start()
 
@@ -71,9 +94,44 @@ class Runtime:
         self.draining = True
         self._stopping.set()
         revisions.changed.wake()
+        await self.fleet.stop()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=STRAGGLERS_SECONDS)
         await self.upstream.close()
         await self.ledger.stop()
+        await asyncio.to_thread(self.traces.stop)
         await asyncio.to_thread(alerts.services.stop_buffer)
+
+    async def group_of(self, model: str, *, team_id: str | None) -> Group:
+        """The deployments of a group, or of the pattern that covers the model; an empty group when there are none."""
+        table = self.table
+        group = table.group(model, team_id=team_id)
+        if group.deployments or (matched := table.pattern_of(model)) is None:
+            return group
+        pattern, captured = matched
+        key = (pattern, model)
+        if (known := self._by_pattern.get(key)) is not None:
+            return known
+        # Once a model and table: its price is looked up in the database, which no request otherwise asks.
+        found = await asyncio.to_thread(_concretized, table, pattern, model, captured)
+        if table is self.table:
+            if len(self._by_pattern) >= MOST_PATTERN_MODELS:
+                self._by_pattern.clear()
+            self._by_pattern[key] = found
+        return found
+
+    def spawn(self, work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
+        """A task that outlives the request it came from, and is waited for at the end."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: "asyncio.Task[Any]") -> None:
+        """Whoever waited for it has its result; if nobody did, its failure must not pass in silence."""
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None and not isinstance(error, ApiError):
+            logger.error("What went on beside a request failed", exc_info=error)
 
     def authenticate(self, request: HttpRequest) -> Principal:
         """Who calls, and that the key may be used here and now, for everything but models.
@@ -110,6 +168,11 @@ class Runtime:
         """As the refresher saw it; no request asks."""
         return not self.ledger.spooling and time.monotonic() - self._database_seen_at < STALE_SECONDS
 
+    @property
+    def seconds_behind(self) -> float:
+        """How old the snapshots may be: since the refresher last heard of the database."""
+        return time.monotonic() - self._database_seen_at
+
     def catch_up(self, *, seconds: float = 1.0) -> None:
         """Wait until the snapshots hold what is committed by now, so that who changed something meets it at once."""
         wanted = revisions.current()
@@ -130,6 +193,7 @@ class Runtime:
                     self._refresh()
                 except (DatabaseError, InterfaceError):
                     logger.warning("Serving from the last snapshot: the database is away")
+                    self.spending.judge(self.state)
                     connection.close()
                 except Exception:
                     # A refresher that dies would leave revoked keys valid for ever.
@@ -145,14 +209,37 @@ class Runtime:
         if self._is_new(revisions.DEPLOYMENTS, numbers) or time.monotonic() - self._built_at > REBUILD_SECONDS:
             table = load_routing_table(now=datetime.now(UTC))
             self.policy = Policy.read(table.settings["general_settings"])
+            self.upstream.networks = (*settings.UPSTREAM_NETWORKS, *self.policy.upstream_networks)
+            self.upstream.most_answer_bytes = self.policy.most_answer_bytes or MOST_ANSWER_BYTES
             self.table = table
+            self._by_pattern = {}
+            # The state is the event loop's own.
+            self._loop.call_soon_threadsafe(self.state.follow, [one.id for one in table.all_deployments()])
             self._built_at = time.monotonic()
+        self.spending.refresh(self.table, self.state, now=datetime.now(UTC))
+        self.health.refresh(self.table, self.state, now=datetime.now(UTC))
         with self._followed:
             self._seen = {name: numbers.get(name, 0) for name in (revisions.KEYS, revisions.DEPLOYMENTS)}
             self._followed.notify_all()
 
     def _is_new(self, name: str, numbers: Mapping[str, int]) -> bool:
         return self._seen.get(name, -1) != numbers.get(name, 0)
+
+
+def _concretized(table: RoutingTable, pattern: str, model: str, captured: str) -> Group:
+    found = []
+    for deployment in table.groups[pattern].deployments:
+        if deployment.template is None:
+            found.append(deployment)
+            continue
+        try:
+            found.append(concretize(deployment, model=model, captured=captured, now=datetime.now(UTC)))
+        except ValueError as error:
+            logger.warning(
+                "A deployment of a pattern cannot serve a model",
+                extra={"deployment": deployment.id, "problem": str(error)},
+            )
+    return Group.of(found)
 
 
 def _custom_labels(table: RoutingTable) -> CustomLabels:

@@ -1,136 +1,158 @@
 """Relaying a stream: bytes go through as they come, the books are closed before the last of them.
 
-When the client goes away the upstream is read on for a while: it bills what it generates, and only its own usage
-chunk says how much that is.
+Until the first of them a failure is told to the router, which may ask somebody else. When the client goes away the
+upstream is read on for a while: it bills what it generates, and only its own usage says how much that is.
 """
 
 import asyncio
 import logging
-import time
-from collections.abc import AsyncIterator, Mapping
-from datetime import UTC, datetime
+from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from django.http.response import HttpResponseBase
+from django.conf import settings
 
 from budgets.core.pricing import Usage
 from budgets.ledger import LedgerUnavailable
 from budgets.models import Basis
-from proxy.attempt import Attempt
-from proxy.core.chat import clean
-from proxy.core.errors import UpstreamError, UpstreamFailure, from_upstream
-from proxy.core.sse import EventTooLong, StreamScanner
+from proxy.answers import Headers
+from proxy.attempt import NO_USAGE, Attempt
+from proxy.core.calls import clean
+from proxy.core.errors import UpstreamError, UpstreamFailure
+from proxy.core.exchange import Exchange
+from proxy.core.measure import estimate_prompt
+from proxy.core.streams import EventTooLong
 from proxy.upstream import UpstreamStream
 
 logger = logging.getLogger(__name__)
 
-DRAIN_SECONDS = 30.0
-_DONE = b"data: [DONE]\n\n"
 
+@dataclass(frozen=True, slots=True)
+class RelayResponse:
+    """An answer whose body is written piece by piece by the lean handler."""
 
-class RelayResponse(HttpResponseBase):
-    """A response whose body is written piece by piece by the lean handler."""
-
-    streaming = True
-
-    def __init__(self, parts: AsyncIterator[bytes], *, headers: Mapping[str, str]) -> None:
-        super().__init__(headers=dict(headers))
-        self.parts = parts
+    relay: "Relay"
+    headers: Headers
 
 
 class Relay:
-    """One stream on its way through. `gone` is set when the client has left."""
+    """One stream on its way through."""
 
-    def __init__(self, upstream: UpstreamStream, attempt: Attempt, *, gone: asyncio.Event) -> None:
+    def __init__(self, upstream: UpstreamStream, attempt: Attempt, exchange: Exchange) -> None:
+        self.headers = upstream.headers
         self._upstream = upstream
-        self._attempt = attempt
-        self._gone = gone
-        self._scanner = StreamScanner(model=attempt.chat.model, wants_usage=attempt.chat.wants_usage)
+        self.attempt = attempt
+        self._exchange = exchange
+        self._gone = attempt.run.request.client_gone
+        run = attempt.run
+        self._reader = exchange.reader(
+            run.call,
+            model=run.shown_model(attempt.deployment),
+            fallback_id=run.answer_id,
+            created=int(attempt.started_at.timestamp()),
+        )
+        self._source = self._read()
+        self._first = b""
         self._error: UpstreamError | None = None
-        self._drain_until: float | None = None
         self._settled = False
 
-    async def parts(self) -> AsyncIterator[bytes]:
-        """What the client shall see, `[DONE]` last."""
+    async def open(self) -> None:
+        """Returns with the first bytes for the client in hand. Raises UpstreamError, settled, when there are none."""
+        attempt = self.attempt
+        attempt.run.request.on_gone(self._stop_soon)
         try:
-            async for out in self._read():
+            async for out in self._source:
+                self._first = out
+                return
+            if self._failure() is None or self._gone.is_set():
+                return
+            await self._settle()
+        except BaseException:
+            await self._upstream.close()
+            raise
+        await self._upstream.close()
+        assert self._error is not None
+        raise self._error
+
+    async def parts(self) -> AsyncGenerator[bytes, None]:
+        """What the client shall see, what ends the stream last."""
+        try:
+            if self._first and not self._gone.is_set():
+                yield self._first
+            async for out in self._source:
                 yield out
             await self._settle()
             if not self._gone.is_set():
-                yield self._farewell()
+                yield self._reader.farewell() if self._error is None else self._reader.complaint(self._error)
         finally:
-            await self._upstream.close()
-            await self._settle()
+            await self.close()
+
+    async def close(self) -> None:
+        """Let the upstream go and close the books, however far it came. May be called again."""
+        await self._upstream.close()
+        await self._settle()
+        status = self._error.status_code if self._error else 200
+        self.attempt.run.close(self.attempt, status=status, error=self._error)
 
     async def _read(self) -> AsyncIterator[bytes]:
-        scanner, attempt = self._scanner, self._attempt
+        reader, attempt = self._reader, self.attempt
         try:
             async for data in self._upstream:
-                out = scanner.feed(data)
-                if attempt.first_token_at is None and scanner.first_token:
-                    attempt.first_token_at = datetime.now(UTC)
-                if not self._gone.is_set():
-                    if out:
-                        yield out
-                elif self._drained_enough():
-                    return
-            if (out := scanner.finish()) and not self._gone.is_set():
+                out = reader.feed(data)
+                if attempt.first_token_at is None and reader.first_token:
+                    attempt.saw_first_token()
+                if out and not self._gone.is_set():
+                    yield out
+            if (out := reader.finish()) and not self._gone.is_set():
                 yield out
         except UpstreamError as error:
             self._error = error
         except EventTooLong:
-            self._error = UpstreamFailure("an event is longer than 1 MiB", provider=attempt.deployment.provider.name)
+            self._error = UpstreamFailure("an event is too long", provider=attempt.deployment.provider.name)
 
-    def _drained_enough(self) -> bool:
-        now = time.monotonic()
-        if self._drain_until is None:
-            self._drain_until = now + DRAIN_SECONDS
-        return now > self._drain_until
+    def _stop_soon(self) -> None:
+        """A client has left: whatever the upstream does, it is let go before long."""
+        asyncio.get_running_loop().call_later(settings.STREAM_DRAIN_SECONDS, self._upstream.abort)
 
     async def _settle(self) -> None:
         """Once. What was served cannot be taken back, so a ledger that fails now is an admin's business."""
         if self._settled:
             return
         self._settled = True
-        attempt, scanner = self._attempt, self._scanner
-        attempt.upstream_id = clean(scanner.upstream_id)
-        usage = attempt.deployment.provider.usage(scanner.usage)
+        attempt, reader = self.attempt, self._reader
+        attempt.upstream_id = clean(reader.upstream_id)
+        usage = attempt.deployment.provider.usage(self._exchange.operation, reader.usage)
         basis = Basis.USAGE if usage else Basis.ESTIMATED
+        if usage is None and reader.events == 0 and self._failure():
+            usage, basis = NO_USAGE, Basis.NONE
         usage = usage or self._estimate()
-        self._error = self._error or self._told()
         try:
-            if self._error:
-                await attempt.fail(self._error, usage=usage, basis=basis)
+            if error := self._failure():
+                await attempt.fail(error, usage=usage, basis=basis)
             else:
                 await attempt.succeed(usage, basis=basis)
         except LedgerUnavailable:
-            logger.exception("A stream was served that the ledger did not take", extra={"call_id": attempt.call_id})
+            logger.exception("A stream was served that the ledger did not take", extra={"call_id": attempt.run.call_id})
 
     def _estimate(self) -> Usage:
         """Without a usage chunk: four bytes a token for the prompt, one token an event for the answer."""
-        prompt = estimate_tokens(self._attempt.chat.upstream["messages"])
-        return Usage(prompt_tokens=prompt, completion_tokens=self._scanner.events if self._scanner.first_token else 0)
+        call = self.attempt.run.call
+        prompt = estimate_prompt(call.operation, call.body)
+        return Usage(prompt_tokens=prompt, completion_tokens=self._reader.events if self._reader.first_token else 0)
 
-    def _told(self) -> UpstreamError | None:
-        """The error that the upstream told as an event."""
-        if self._scanner.error is None:
-            return None
-        deployment = self._attempt.deployment
-        told = orjson.dumps({"error": self._scanner.error})
-        return from_upstream(500, told, provider=deployment.provider.name, secrets=deployment.secrets)
-
-    def _farewell(self) -> bytes:
-        if self._error is None:
-            return _DONE
-        return b"data: " + orjson.dumps(self._error.envelope()) + b"\n\n"
+    def _failure(self) -> UpstreamError | None:
+        """What went wrong, be it told by the upstream as an event."""
+        if self._error is None and self._reader.error is not None:
+            deployment = self.attempt.deployment
+            told = orjson.dumps({"error": self._reader.error})
+            self._error = deployment.provider.error(
+                _status(self._reader.error.get("code")), {}, told, secrets=deployment.secrets
+            )
+        return self._error
 
 
-def estimate_tokens(value: Any) -> int:
-    """Four bytes a token: for an upstream that reports no usage, and marked as an estimate in the ledger."""
-    try:
-        length = len(orjson.dumps(value))
-    except orjson.JSONEncodeError:
-        # Nested deeper than this encoder goes.
-        length = len(str(value))
-    return (length + 3) // 4
+def _status(code: Any) -> int:
+    """Of an error that came as an event; some tell their status as its code."""
+    text = str(code)
+    return int(text) if len(text) == 3 and text.isdigit() and text[0] in "45" else 500

@@ -1,37 +1,30 @@
 """The routes that clients of a model call."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from django.http import HttpResponse
-from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
-from pydantic import BaseModel, Field
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from pydantic import BaseModel
 
-from proxy import auth
+from proxy import auth, bodies
+from proxy.answers import WholeAnswer
 from proxy.api import AsyncAPIView, json_response
-from proxy.attempt import caller_labels
-from proxy.core.chat import clean
-from proxy.core.errors import GatewayError, UpstreamError
-from proxy.gateway import complete_chat
+from proxy.core.calls import clean, parse_call, parse_object
+from proxy.core.dialects import DIALECTS
+from proxy.core.errors import GatewayError
+from proxy.core.measure import estimate_prompt
+from proxy.core.operations import Operation
+from proxy.gateway import serve
 from proxy.metrics import Labels
 from proxy.registry import RoutingTable
 from proxy.request import LeanRequest
+from proxy.run import caller_labels, finish
 from proxy.runtime import running
-from teams.errors import ApiError
+from proxy.streaming import RelayResponse
+from teams.errors import ApiError, AuthenticationError, PermissionDenied
 from teams.snapshot import Principal
-
-
-class ChatBody(BaseModel):
-    """For the OpenAPI document; proxy.core.chat reads the body."""
-
-    model: str
-    messages: list[dict[str, Any]]
-    stream: bool = False
-    user: str | None = Field(None, description="The end user that spend is counted for.")
-    metadata: dict[str, Any] | None = None
-    tags: list[str] | None = None
-
 
 _MODELS_QUERY = [
     OpenApiParameter("team_id", description="Ask as a key of this team would."),
@@ -40,28 +33,81 @@ _MODELS_QUERY = [
 ]
 
 
-class ChatCompletions(AsyncAPIView):
+class Serve(AsyncAPIView):
+    """Whatever is asked of a model. `operation` is told by the URL table; `model` may stand in the path."""
+
     # It asks for the key itself, among its other checks.
     public = True
+    operation = Operation.CHAT
 
-    @extend_schema(tags=["completions"], summary="A chat completion.", request=ChatBody, responses=OpenApiTypes.OBJECT)
-    async def post(self, request: LeanRequest) -> HttpResponseBase:
-        """A chat completion, in OpenAI's shape in and out; with `stream` as server-sent events."""
-        return await complete_chat(request, running())
+    async def post(self, request: LeanRequest, model: str = "") -> WholeAnswer | RelayResponse:
+        return await serve(request, running(), self.operation, model=model)
 
     def failed(self, request: LeanRequest, error: ApiError) -> None:
-        """Count what never reached an upstream; what did was counted with the upstream's labels."""
-        if isinstance(error, UpstreamError):
-            return
+        """Count and store it: under the last upstream's name, or without one when none was reached."""
+        runtime, trace = running(), request.trace
         name = error.name if isinstance(error, GatewayError) else type(error).__name__
-        running().metrics.failure(_labels(request), status=error.status_code, error_class=name)
+        labels = request.labels or _labels(request)
+        runtime.metrics.failure(labels, status=error.status_code, error_class=name)
+        if trace is not None:
+            error.headers.setdefault("x-litellm-call-id", trace.call_id)
+            trace.note("refused", error=name, status=error.status_code)
+            seconds = (datetime.now(UTC) - trace.began_at).total_seconds()
+            finish(runtime, trace, status=error.status_code, error=error, seconds=seconds)
+
+    def told(self, request: LeanRequest, error: ApiError) -> dict[str, Any]:
+        """In the words of the caller's API, except for what is wrong with the key (api.md, section 0)."""
+        dialect = DIALECTS.get(self.operation)
+        if dialect is None or isinstance(error, (AuthenticationError, PermissionDenied)):
+            return error.envelope()
+        return dialect.envelope(error)
+
+
+def _documented(operation: Operation, summary: str, body: type[BaseModel]) -> type[Serve]:
+    """A view of its own for the OpenAPI document."""
+    named = type(f"Serve{operation.title().replace('_', '')}", (Serve,), {"operation": operation})
+    schema = extend_schema(tags=["models"], summary=summary, request=body, responses=OpenApiTypes.OBJECT)
+    return extend_schema_view(post=schema)(named)
+
+
+SERVED: dict[Operation, type[Serve]] = {
+    operation: _documented(operation, summary, body)
+    for operation, summary, body in (
+        (Operation.CHAT, "A chat completion; with `stream` as server-sent events.", bodies.Chat),
+        (Operation.COMPLETION, "A completion of a text.", bodies.Completion),
+        (Operation.EMBEDDING, "Embeddings of texts.", bodies.Embedding),
+        (Operation.MESSAGES, "A message in Anthropic's shape, by any model.", bodies.Messages),
+        (Operation.RESPONSES, "A response in OpenAI's Responses shape, by any model.", bodies.Responses),
+        (Operation.MODERATION, "Whether a text is harmful.", bodies.Moderation),
+        (Operation.IMAGE, "Images for a description.", bodies.Image),
+        (Operation.TRANSCRIPTION, "The text of a recording.", bodies.Transcription),
+        (Operation.SPEECH, "A text, spoken.", bodies.Speech),
+        (Operation.RERANK, "Documents in the order of their relevance.", bodies.Rerank),
+    )
+}
+
+
+class CountTokens(AsyncAPIView):
+    """How long a prompt is, about: no provider is asked, and nothing is charged."""
+
+    @extend_schema(
+        tags=["models"],
+        summary="An estimate of the tokens of a message, in Anthropic's shape.",
+        request=bodies.CountTokens,
+        responses=OpenApiTypes.OBJECT,
+    )
+    async def post(self, request: LeanRequest) -> HttpResponse:
+        """An estimate of the tokens of a message, in Anthropic's shape."""
+        body = parse_object(await request.read_json_body())
+        call = parse_call(Operation.MESSAGES, {"max_tokens": 1, **body, "stream": False}, route=request.path)
+        return json_response({"input_tokens": estimate_prompt(Operation.MESSAGES, call.body)})
 
 
 class Models(AsyncAPIView):
     """What the key may call. `team_id` asks as a member of that team would."""
 
     @extend_schema(
-        tags=["completions"],
+        tags=["models"],
         summary="The models that the key may call.",
         parameters=_MODELS_QUERY,
         responses=OpenApiTypes.OBJECT,
@@ -80,7 +126,7 @@ class Models(AsyncAPIView):
 
 
 class Model(AsyncAPIView):
-    @extend_schema(tags=["completions"], summary="One model, if the key may call it.", responses=OpenApiTypes.OBJECT)
+    @extend_schema(tags=["models"], summary="One model, if the key may call it.", responses=OpenApiTypes.OBJECT)
     async def get(self, request: LeanRequest, name: str) -> HttpResponse:
         """One model, if the key may call it."""
         table = running().table
@@ -102,9 +148,7 @@ def _names(principal: Principal, table: RoutingTable) -> list[str]:
     return [
         name
         for name in sorted({*known, *aliases})
-        if auth.is_allowed(
-            principal, name, access_groups=table.access_groups.get(auth.target_model(principal, name), ())
-        )
+        if auth.is_allowed(principal, name, access_groups=table.grants(auth.target_model(principal, name)))
     ]
 
 
@@ -114,7 +158,7 @@ def _is_true(request: LeanRequest, parameter: str) -> bool:
 
 def _labels(request: LeanRequest) -> Labels:
     """Nothing that a stranger could choose becomes a label; the route is one of ours."""
-    principal = getattr(request, "principal", None)
+    principal, route = getattr(request, "principal", None), request.route or request.path
     if principal is None:
-        return Labels(route=request.path)
-    return Labels(**caller_labels(principal), route=request.path)
+        return Labels(route=route)
+    return Labels(**caller_labels(principal), route=route)

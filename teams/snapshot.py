@@ -60,6 +60,7 @@ class Principal:
     rpm_limit: int | None = None
     tpm_limit: int | None = None
     metadata: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+    router_settings: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
 
     @property
     def is_admin(self) -> bool:
@@ -92,10 +93,11 @@ Row = tuple[Any, ...]
 _KEY = (
     "token_hash", "id", "name", "alias", "user_id", "team_id", "organization_id", "allowed_models", "allowed_routes",
     "aliases", "blocked", "expires_at", "rpm_limit", "tpm_limit", "metadata",
+    "router_settings",
 )  # fmt: skip
 _USER = ("id", "email", "role", "is_active", "allowed_models")
 _TEAM = ("id", "alias", "allowed_models", "blocked", "metadata", "organization_id", "model_aliases",
-         "default_member_models")  # fmt: skip
+         "default_member_models", "router_settings")  # fmt: skip
 _MEMBER = ("team_id", "user_id", "budget__allowed_models")
 _ORGANIZATION = ("id", "allowed_models")
 _CUSTOMER = ("id", "blocked", "allowed_models")
@@ -239,6 +241,7 @@ class KeySnapshot:
             tpm_limit=key["tpm_limit"],
             # What an admin wrote for the team wins over what is on the key.
             metadata={**key["metadata"], **(team.get("metadata") or {})},
+            router_settings=key["router_settings"] or team.get("router_settings") or _NOTHING,
         )
 
     def _follow_keys(self, ids: set[str]) -> None:

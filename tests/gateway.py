@@ -161,6 +161,8 @@ class Gateway:
         own = {
             "TOLLKEEPER_DATA": str(self.data),
             "LITELLM_MASTER_KEY": MASTER_KEY,
+            # Where the fakes are.
+            "TOLLKEEPER_UPSTREAM_NETWORKS": "127.0.0.0/8",
             "PYTHONPATH": str(Path(__file__).parent.parent),
         }
         return {**clean, **own, **self.store.environment(), **self.environment}

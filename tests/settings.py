@@ -19,6 +19,7 @@ os.environ["TOLLKEEPER_DATA"] = _servers.enter_context(tempfile.TemporaryDirecto
 os.environ["TOLLKEEPER_SECRET_KEY"] = "test-secret-key-of-more-than-fifty-characters-0123456789"
 os.environ["TOLLKEEPER_ENCRYPTION_KEYS"] = "dGVzdC1lbmNyeXB0aW9uLWtleS0wMTIzNDU2Nzg5YWI="
 os.environ["LITELLM_MASTER_KEY"] = MASTER_KEY_UNDER_TEST
+os.environ["TOLLKEEPER_UPSTREAM_NETWORKS"] = "127.0.0.0/8"
 for name in ("DATABASE_URL", "REDIS_URL", "SLACK_WEBHOOK_URL", "ALERTING_WEBHOOK_URL", "PROXY_BASE_URL"):
     os.environ.pop(name, None)
 if os.environ.get("TEST_STORE") == "postgres":

@@ -5,10 +5,10 @@ from typing import Any
 
 from budgets.core.pricing import Price, Rate
 from budgets.prices import context_window
+from proxy.deployments import Deployment as Built
 from proxy.management.schemas.models import DeploymentObject
 from proxy.models import Deployment, Source
 from proxy.providers import split_model
-from proxy.registry import Deployment as Built
 from proxy.registry import RoutingTable
 from teams.secrets import without_secrets
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from proxy import auth, registry
+from proxy import auth, deployments
+from proxy.addresses import ensure_addresses_allowed
 from proxy.management.base import Access, Call, ManagementViewSet, route
 from proxy.management.model_objects import deployment_object, describe, describe_group
 from proxy.management.pages import numbers, paginate
@@ -36,7 +37,7 @@ class Models(ManagementViewSet):
         params = body.litellm_params.everything()
         _ensure_may_write(row, params, call)
         row.set_params(params)
-        _ensure_usable(row)
+        ensure_usable(row)
         row.save(force_insert=True)
         return deployment_object(row)
 
@@ -102,9 +103,7 @@ class Models(ManagementViewSet):
         names = table.model_names(team_id=principal.team_id)
         if query.model_group:
             names = [name for name in names if name == query.model_group]
-        allowed = [
-            name for name in names if auth.is_allowed(principal, name, access_groups=table.access_groups.get(name, ()))
-        ]
+        allowed = [name for name in names if auth.is_allowed(principal, name, access_groups=table.grants(name))]
         return {"data": [describe_group(name, table.deployments(name, team_id=principal.team_id)) for name in allowed]}
 
     @route("POST", "/model/block", access=Access.ADMIN, body=schemas.BlockedModel, answer=schemas.DeploymentObject)
@@ -130,12 +129,12 @@ def _visible(call: Call) -> QuerySet[Deployment]:
 def _callable_by(call: Call, rows: Iterable[Deployment]) -> list[Deployment]:
     if call.reach.sees_everything:
         return list(rows)
-    groups, mine = running().table.access_groups, call.reach.team_ids
+    table, mine = running().table, call.reach.team_ids
     return [
         row
         for row in rows
         if row.model_info.get("team_id") in mine
-        or auth.is_allowed(call.principal, row.model_name, access_groups=groups.get(row.model_name, ()))
+        or auth.is_allowed(call.principal, row.model_name, access_groups=table.grants(row.model_name))
     ]
 
 
@@ -173,7 +172,7 @@ def _update(row: Deployment, body: schemas.UpdateModel, call: Call) -> dict[str,
     row.model_name = body.model_name or row.model_name
     row.model_info = _merged(row.model_info, info)
     row.set_params(_merged({**row.litellm_params, **row.secret_params()}, given))
-    _ensure_usable(row)
+    ensure_usable(row)
     row.save()
     return deployment_object(row)
 
@@ -182,9 +181,10 @@ def _merged(stored: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in {**stored, **given}.items() if value is not None}
 
 
-def _ensure_usable(row: Deployment) -> None:
+def ensure_usable(row: Deployment) -> None:
     try:
-        registry.build(row, now=datetime.now(UTC))
+        deployments.build(row, now=datetime.now(UTC))
+        ensure_addresses_allowed(row.litellm_params)
     except ValueError as error:
         raise Invalid(f"This model could take no request: {error}", param="litellm_params") from None
 

@@ -103,7 +103,8 @@ def _object(row: Tag, *, now: datetime) -> Object:
 
 def _seen() -> list[Object]:
     """Of the newest entries, the tags that have no row; from when to when they were seen there."""
-    entries = LedgerEntry.objects.order_by("-started_at").values_list("tags", "started_at")[:_ENTRIES_READ]
+    newest = LedgerEntry.objects.of_clients().order_by("-started_at")
+    entries = newest.values_list("tags", "started_at")[:_ENTRIES_READ]
     first: dict[str, datetime] = {}
     last: dict[str, datetime] = {}
     for tags, at in entries:

@@ -4,6 +4,8 @@ from proxy.management.audit import Audit
 from proxy.management.base import urlpatterns as routes
 from proxy.management.budgets import Budgets
 from proxy.management.customers import Customers
+from proxy.management.explain import Explain
+from proxy.management.health import HealthChecks
 from proxy.management.keys import Keys
 from proxy.management.members import TeamMembers
 from proxy.management.models import Models
@@ -21,8 +23,10 @@ VIEWSETS = (
     Audit,
     Budgets,
     Customers,
+    Explain,
     Tags,
     Users,
+    HealthChecks,
 )
 
 urlpatterns = routes(*VIEWSETS)

@@ -30,6 +30,8 @@ def gateway(
     config = {
         "model_list": [model("gpt-4o", shared_upstream.url), model("gpt-4o-mini", shared_upstream.url)],
         "general_settings": {"alerting": ["slack"]},
+        # What is scripted to fail shall be seen to fail.
+        "router_settings": {"num_retries": 0},
     }
     data: Path = tmp_path_factory.mktemp("gateway")
     with Gateway(data, config, environment={"SLACK_WEBHOOK_URL": f"{shared_slack.url}/services/T/B/secret"}) as started:

@@ -20,6 +20,7 @@ def gateway(tmp_path: Path, store: Store, upstream: FakeUpstream, slack: FakeSla
     config = {
         "model_list": [model("gpt-4o", upstream.url), model("gpt-4o-mini", upstream.url)],
         "general_settings": {"alerting": ["slack"]},
+        "router_settings": {"num_retries": 0},
     }
     environment = {"SLACK_WEBHOOK_URL": f"{slack.url}/services/T0/B0/secret-part", "PROXY_BASE_URL": "https://gw.test"}
     with Gateway(tmp_path / "data", config, store=store, environment=environment) as started:

@@ -200,7 +200,7 @@ def test_stream_whose_client_leaves_is_read_on_and_charged_in_full(
 
 
 def test_upstream_that_does_not_answer_times_out_with_408(tmp_path: Path, upstream: FakeUpstream) -> None:
-    config = {"model_list": [model("gpt-4o", upstream.url, timeout=0.3)]}
+    config = {"model_list": [model("gpt-4o", upstream.url, timeout=0.3, num_retries=0)]}
     with Gateway(tmp_path / "data", config) as gateway, gateway.client() as client:
         upstream.script(Reply(hang=True))
         response = client.post("/v1/chat/completions", json=chat())
@@ -210,7 +210,7 @@ def test_upstream_that_does_not_answer_times_out_with_408(tmp_path: Path, upstre
 
 
 def test_upstream_that_trickles_times_out_as_a_whole(tmp_path: Path, upstream: FakeUpstream) -> None:
-    config = {"model_list": [model("gpt-4o", upstream.url, timeout=0.4)]}
+    config = {"model_list": [model("gpt-4o", upstream.url, timeout=0.4, num_retries=0)]}
     with Gateway(tmp_path / "data", config) as gateway, gateway.client() as client:
         upstream.script(Reply(200, chunks=[b" "] * 200, chunk_delay_seconds=0.1))
         response = client.post("/v1/chat/completions", json=chat())
@@ -219,7 +219,7 @@ def test_upstream_that_trickles_times_out_as_a_whole(tmp_path: Path, upstream: F
 
 
 def test_upstream_that_is_not_there_is_a_500(tmp_path: Path, upstream: FakeUpstream) -> None:
-    with Gateway(tmp_path / "data", {"model_list": [model("gpt-4o", upstream.url)]}) as gateway:
+    with Gateway(tmp_path / "data", {"model_list": [model("gpt-4o", upstream.url, num_retries=0)]}) as gateway:
         upstream.close()
         with gateway.client() as client:
             response = client.post("/v1/chat/completions", json=chat())
@@ -235,3 +235,17 @@ def test_health_answers_without_a_key(gateway: Gateway) -> None:
     assert ready.status_code == 200
     assert ready.json()["status"] == "healthy"
     assert ready.json()["db"] == "connected"
+
+
+def test_tokens_of_a_message_are_counted_without_asking_anybody(
+    gateway: Gateway, shared_upstream: FakeUpstream
+) -> None:
+    body = {"model": "gpt-4o", "system": "Be brief.", "messages": [{"role": "user", "content": "Hello " * 100}]}
+    with gateway.client() as client:
+        counted = client.post("/v1/messages/count_tokens", json=body)
+        refused = client.post("/v1/messages/count_tokens", json={"model": "gpt-4o"})
+
+    assert 100 < counted.json()["input_tokens"] < 300
+    assert refused.status_code == 400
+    assert httpx.post(f"{gateway.url}/v1/messages/count_tokens", json=body, trust_env=False).status_code == 401
+    assert not shared_upstream.received

@@ -80,7 +80,8 @@ def test_models_are_listed(client: openai.OpenAI) -> None:
 def test_upstream_errors_become_the_sdks_exceptions(
     client: openai.OpenAI, shared_upstream: FakeUpstream, reply: Reply, error: type[openai.APIStatusError]
 ) -> None:
-    shared_upstream.script(reply)
+    # A kept connection that is reset before any answer is tried once more, on a new one.
+    shared_upstream.script(*[reply] * (2 if reply.drop else 1))
     with pytest.raises(error) as caught:
         ask(client)
 

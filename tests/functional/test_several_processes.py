@@ -18,7 +18,11 @@ from tests.services import postgres, redis
 def gateway(
     tmp_path: Path, request: pytest.FixtureRequest, upstream: FakeUpstream, slack: FakeSlack
 ) -> Iterator[Gateway]:
-    config = {"model_list": [model("gpt-4o", upstream.url)], "general_settings": {"alerting": ["slack"]}}
+    config = {
+        "model_list": [model("gpt-4o", upstream.url)],
+        "general_settings": {"alerting": ["slack"]},
+        "router_settings": {"num_retries": 0},
+    }
     for database in started(postgres(), request):
         for cache in started(redis(), request):
             with Gateway(

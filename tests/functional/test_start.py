@@ -114,6 +114,13 @@ def test_weak_master_key_on_a_public_address_is_refused(tmp_path: Path) -> None:
     assert "sk-1234" not in sentence
 
 
+def test_a_network_of_upstreams_that_is_none_is_told(tmp_path: Path) -> None:
+    sentence = refused(Gateway(tmp_path, environment={"TOLLKEEPER_UPSTREAM_NETWORKS": "10.0.0.0/8,intranet"}))
+
+    assert "TOLLKEEPER_UPSTREAM_NETWORKS: 'intranet' is no network" in sentence
+    assert "Traceback" not in sentence
+
+
 def test_port_in_use_is_told(tmp_path: Path, gateway: Gateway) -> None:
     port = gateway.url.rpartition(":")[2]
     done = Gateway(tmp_path).run("up", "--port", port)
@@ -171,9 +178,9 @@ def test_unknown_keys_warn_once_with_a_suggestion(tmp_path: Path) -> None:
 
 
 def test_settings_that_this_version_does_not_act_on_are_told(tmp_path: Path) -> None:
-    config = {"litellm_settings": {"max_budget": 5, "callbacks": ["prometheus"]}, "router_settings": {"num_retries": 2}}
+    config = {"litellm_settings": {"max_budget": 5, "callbacks": ["prometheus"]}, "router_settings": {"client_ttl": 2}}
     with Gateway(tmp_path / "data", config) as gateway:
-        names = "litellm_settings.max_budget, router_settings.num_retries"
+        names = "litellm_settings.max_budget, router_settings.client_ttl"
         assert f"warning: accepted, and without effect in this version: {names}\n" in gateway.log()
 
 

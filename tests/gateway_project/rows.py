@@ -9,7 +9,7 @@ from django.db.models import Model
 from alerts.models import AlertChannel, AlertRoute, AlertSettings, Delivery, Incident
 from budgets import entries
 from budgets.models import LedgerEntry, PriceSnapshot, Scope, SpendAdjustment
-from proxy.models import ConfigField, Deployment
+from proxy.models import ConfigField, Deployment, RequestTrace
 from teams.models import (
     AuditEntry,
     Budget,
@@ -24,6 +24,7 @@ from teams.models import (
 )
 from teams.services import issue_key
 from tests.budgets.builders import entry
+from tests.proxy.traces import failed, keep
 
 SECRET = "hidden0123456789"
 AT = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -104,6 +105,10 @@ def config_field(number: int) -> ConfigField:
     return ConfigField.objects.create(section="router_settings", name=f"field {number}", value={"a": [1]})
 
 
+def request_trace(number: int) -> RequestTrace:
+    return keep(failed(call_id=f"call-{number}", key_alias=f"key {number}", deployment=deployment(8000 + number).pk))[0]
+
+
 def channel(number: int) -> AlertChannel:
     return AlertChannel.objects.create(name=f"channel {number}", kind="slack", url=f"https://hooks.example/{SECRET}")
 
@@ -163,6 +168,7 @@ MAKERS: dict[str, Callable[[int], Model]] = {
     "budgets_ledgerentry": ledger_entry,
     "proxy_deployment": deployment,
     "proxy_configfield": config_field,
+    "proxy_requesttrace": request_trace,
     "alerts_alertchannel": channel,
     "alerts_alertroute": route,
     "alerts_alertsettings": alert_settings,

@@ -1,169 +1,34 @@
 """The routing table: every deployment that can serve is in it, and none that cannot takes the others with it."""
 
-import json
-from datetime import UTC, datetime
+import logging
+from collections.abc import Mapping
 from typing import Any
 
-import httpx
-import orjson
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
-from hypothesis.extra.django import TestCase
 
-from budgets.core.pricing import Rate
-from proxy.models import ConfigField, Deployment
-from proxy.registry import DEFAULT_TIMEOUT_SECONDS, build, load_routing_table
-from proxy.registry import Deployment as Built
+from proxy.models import ConfigField, Deployment, Section
+from proxy.registry import NOBODY, Group, RoutingTable, load_routing_table
+from tests.proxy.rows import NOTHING, NOW, built, row
 
-NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 pytestmark = pytest.mark.django_db
 
 
-def row(
-    params: dict[str, Any] | None = None, *, credentials: str = "", info: dict[str, Any] | None = None, **columns: Any
-) -> Deployment:
-    return Deployment(
-        model_name="gpt-4o",
-        litellm_params={"model": "openai/gpt-4o", **(params or {})},
-        credentials=credentials,
-        model_info=info or {},
-        **columns,
-    )
+def saved(name: str, params: Mapping[str, Any] = NOTHING, *, group: str = "gpt-4o", **facts: Any) -> Deployment:
+    deployment = row(params, id=name, model_name=group, **facts)
+    deployment.save()
+    return deployment
 
 
-def built(params: dict[str, Any] | None = None, **facts: Any) -> Built:
-    return build(row(params, **facts), now=NOW)
+def configured(section: Section, **values: Any) -> None:
+    ConfigField.objects.bulk_create(ConfigField(section=section, name=name, value=values[name]) for name in values)
 
 
-def test_a_plain_deployment_is_worked_out_beforehand() -> None:
-    found = built({"temperature": 0.5}, credentials="sk-upstream-0123456789", id="d1")
-
-    assert (found.id, found.model_group, found.model, found.qualified_model) == (
-        "d1",
-        "gpt-4o",
-        "gpt-4o",
-        "openai/gpt-4o",
-    )
-    assert found.url == httpx.URL("https://api.openai.com/v1/chat/completions")
-    assert found.headers["Authorization"] == "Bearer sk-upstream-0123456789"
-    assert found.secrets == ("sk-upstream-0123456789",)
-    assert found.defaults == {"temperature": 0.5}
-    assert found.timeout == found.stream_timeout == DEFAULT_TIMEOUT_SECONDS
-    assert found.weight == 1.0
-    assert found.price is not None
-    assert found.price.price.input == Rate(2_500_000_000)
+def table() -> RoutingTable:
+    return load_routing_table(now=NOW)
 
 
-def test_references_to_the_environment_are_resolved(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("UPSTREAM_KEY", "sk-from-the-environment")
-    monkeypatch.setenv("UPSTREAM_BASE", "http://127.0.0.1:9/v1")
-
-    found = built({"api_base": "os.environ/UPSTREAM_BASE"}, credentials="os.environ/UPSTREAM_KEY")
-
-    assert found.headers["Authorization"] == "Bearer sk-from-the-environment"
-    assert str(found.url) == "http://127.0.0.1:9/v1/chat/completions"
-    assert "sk-from-the-environment" in found.secrets
-
-
-def test_a_variable_that_is_not_set_is_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("UPSTREAM_KEY", raising=False)
-
-    assert "Authorization" not in built(credentials="os.environ/UPSTREAM_KEY").headers
-
-
-def test_a_key_in_a_json_object_of_secrets_is_found() -> None:
-    found = built(credentials='{"api_key":"sk-0123456789"}')
-
-    assert found.headers["Authorization"] == "Bearer sk-0123456789"
-
-
-@pytest.mark.parametrize(
-    ("params", "word"),
-    [
-        ({"model": ""}, "model"),
-        ({"model": None}, "model"),
-        ({"model": 5}, "model"),
-        ({"model": "nobody/gpt-4o"}, "nobody"),
-        ({"model": "hosted_vllm/llama"}, "api_base"),
-        ({"timeout": "soon"}, "timeout"),
-        ({"timeout": 0}, "timeout"),
-        ({"timeout": -1}, "timeout"),
-        ({"timeout": float("nan")}, "timeout"),
-        ({"timeout": float("inf")}, "timeout"),
-        ({"timeout": 86_400}, "timeout"),
-        ({"timeout": [5]}, "timeout"),
-        ({"timeout": 10**400}, "timeout"),
-        ({"stream_timeout": "x"}, "stream_timeout"),
-        ({"weight": "heavy"}, "weight"),
-        ({"weight": "inf"}, "weight"),
-        ({"rpm": [1]}, "rpm"),
-        ({"extra_headers": {"X-A": "a\r\nX-B: b"}}, "extra_headers"),
-        ({"extra_headers": {"X-A\r\nX-B": "b"}}, "extra_headers"),
-        ({"headers": {"X-A": "a\nb"}}, "headers"),
-        ({"extra_headers": "X-A: b"}, "headers"),
-        ({"extra_headers": {"X-A": "naïve ☃"}}, "headers"),
-        ({"organization": "org\r\nX-B: b"}, "organization"),
-        ({"input_cost_per_token": "cheap"}, "price"),
-        ({"input_cost_per_token": 1e30}, "price"),
-        ({"api_base": "http://host:99999/v1"}, None),
-        ({"api_base": "http://[::1/v1"}, None),
-        ({"api_base": "http://☃/v1"}, None),
-        ({"api_base": "http://a\x00b/v1"}, None),
-        ({"api_base": "127.0.0.1:8000/v1"}, "api_base"),
-        ({"api_base": "localhost:8000/v1"}, "api_base"),
-        ({"api_base": "ftp://host/v1"}, "api_base"),
-    ],
-    ids=lambda value: repr(value)[:60],
-)
-def test_a_deployment_that_cannot_serve_is_refused_with_a_sentence(params: dict[str, Any], word: str | None) -> None:
-    with pytest.raises(ValueError, match=word):
-        built(params)
-
-
-@pytest.mark.parametrize("key", ["sk-0123456789\n", "sk-01234\r\nX-B: b", "sk-☃0123456789"])
-def test_a_key_that_no_header_can_carry_is_refused_or_mended_beforehand(key: str) -> None:
-    try:
-        headers = built(credentials=key).headers
-    except ValueError:
-        return
-    httpx.Headers(dict(headers))
-    assert not set("\r\n") & set(headers["Authorization"])
-
-
-_json = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-    max_leaves=6,
-)
-_param = st.sampled_from(
-    [
-        "model", "api_base", "api_key", "timeout", "weight", "rpm", "headers", "extra_headers", "organization",
-        "input_cost_per_token", "custom_llm_provider", "temperature",
-    ]
-)  # fmt: skip
-
-
-class TestAnyRow(TestCase):
-    @given(
-        _json | st.dictionaries(_param, _json | st.integers(10**300, 10**400), max_size=4),
-        _json,
-        st.text() | _json.map(json.dumps) | st.dictionaries(_param, _json).map(json.dumps),
-    )
-    @example([], {}, "")
-    @example({"model": "gpt-4o"}, [], "")
-    @settings(deadline=None, max_examples=300)
-    def test_it_is_built_or_refused_with_a_sentence(self, params: Any, info: Any, credentials: str) -> None:
-        deployment = Deployment(
-            model_name="g",
-            litellm_params={"model": "gpt-4o", **params} if isinstance(params, dict) else params,
-            credentials=credentials,
-            model_info=info,
-        )
-        try:
-            build(deployment, now=NOW)
-        except ValueError as error:
-            assert str(error)  # noqa: PT017 - most rows are fine
+def ids(group: Group) -> list[str]:
+    return [one.id for one in group.deployments]
 
 
 @pytest.mark.parametrize(
@@ -176,96 +41,205 @@ class TestAnyRow(TestCase):
         ({"litellm_params": {"model": "gpt-4o", "input_cost_per_token": "1e30"}}, ""),
         ({"litellm_params": {"model": "gpt-4o"}, "model_info": []}, ""),
         ({"litellm_params": {"model": "gpt-4o"}}, "{not json"),
+        ({"litellm_params": {"model": "gpt-4o", "max_budget": 1, "budget_duration": "a day"}}, ""),
         ({"litellm_params": {"model": "nobody/x"}}, ""),
     ],
     ids=lambda value: repr(value)[:80],
 )
-def test_a_row_that_cannot_serve_is_left_out_and_the_others_serve(columns: dict[str, Any], secrets: str) -> None:
-    row(id="good").save()
+def test_a_row_that_cannot_serve_is_left_out_and_told_and_the_others_serve(
+    columns: dict[str, Any], secrets: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    saved("good")
     Deployment(id="bad", **{"model_name": "bad", **columns}, credentials=secrets).save()
 
-    table = load_routing_table(now=NOW)
+    with caplog.at_level(logging.ERROR, "proxy.registry"):
+        found = table()
 
-    assert table.model_names(team_id=None) == ["gpt-4o"]
+    assert found.model_names(team_id=None) == ["gpt-4o"]
+    assert [vars(record)["deployment"] for record in caplog.records] == ["bad"]
+    assert all(vars(record)["problem"] for record in caplog.records)
 
 
 def test_a_model_name_longer_than_its_column_does_not_take_the_table_with_it() -> None:
-    row(id="good").save()
-    row({"model": "openai/" + "x" * 300, "input_cost_per_token": 1e-6}, id="long").save()
+    saved("good")
+    saved("long", {"model": "openai/" + "x" * 300, "input_cost_per_token": 1e-6})
 
-    assert "good" in {one.id for one in load_routing_table(now=NOW).groups["gpt-4o"]}
-
-
-def test_blocked_deployments_are_not_in_the_table() -> None:
-    row(id="a").save()
-    row(id="b", blocked=True).save()
-
-    assert [one.id for one in load_routing_table(now=NOW).groups["gpt-4o"]] == ["a"]
+    assert ids(table().groups["gpt-4o"]) == ["good"]
 
 
-def test_settings_are_in_the_table_by_section() -> None:
-    ConfigField.objects.create(section="router_settings", name="num_retries", value=3)
+def test_a_blocked_deployment_is_known_and_its_group_is_looked_through() -> None:
+    saved("a")
+    saved("b", blocked=True)
+    saved("c", group="drained", blocked=True)
+    found = table()
 
-    table = load_routing_table(now=NOW)
-
-    assert table.settings["router_settings"] == {"num_retries": 3}
-    assert table.settings["litellm_settings"] == {}
-
-
-@pytest.mark.parametrize(
-    ("api_base", "shown"),
-    [
-        ("https://api.example.com/v1", "https://api.example.com/v1"),
-        ("https://api.example.com:8443/v1?key=hidden", "https://api.example.com:8443/v1"),
-        ("https://user:hidden@api.example.com/v1#hidden", "https://api.example.com/v1"),
-        ("http://[::1]:8000/v1", "http://[::1]:8000/v1"),
-    ],
-)
-def test_the_address_that_is_shown_holds_no_secret(api_base: str, shown: str) -> None:
-    found = built({"api_base": api_base})
-
-    assert found.api_base == shown
-    assert dict(found.answer_headers)["x-litellm-model-api-base"] == shown
+    assert [(one.id, one.blocked) for one in found.deployments("gpt-4o", team_id=None)] == [("a", False), ("b", True)]
+    assert not found.group("gpt-4o", team_id=None).plain
+    assert found.model_names(team_id=None) == ["gpt-4o"]
 
 
-def test_an_address_with_a_query_is_posted_to_the_path_before_it() -> None:
-    found = built({"api_base": "https://api.example.com/v1?api-version=1"})
+def test_settings_are_in_the_table_by_section_and_read_for_the_router() -> None:
+    configured(Section.ROUTER, num_retries=3, model_group_alias={"best": "gpt-4o"})
+    configured(Section.LITELLM, request_timeout=7, num_retries=1)
+    configured(Section.GENERAL, enforce_fallback_model_access=False)
+    found = table()
 
-    assert found.url.path == "/v1/chat/completions"
-    assert found.url.params["api-version"] == "1"
-
-
-@pytest.mark.parametrize("name", ["aws_secret_access_key", "azure_ad_token", "vertex_credentials", "client_secret"])
-def test_a_secret_parameter_never_becomes_part_of_the_request_body(name: str) -> None:
-    found = built(credentials=orjson.dumps({"api_key": "sk-0123456789", name: "hidden-0123456789"}).decode())
-
-    assert name not in found.defaults
-    assert "hidden-0123456789" in found.secrets
+    assert found.settings["router_settings"]["num_retries"] == 3
+    assert found.settings["litellm_settings"] == {"request_timeout": 7, "num_retries": 1}
+    assert (found.router.num_retries, found.router.request_timeout) == (3, 7.0)
+    assert not found.router.enforce_fallback_model_access
 
 
-def test_extra_headers_are_sent_and_their_values_are_secrets() -> None:
-    found = built(credentials='{"extra_headers":{"X-Token":"hidden-0123456789"}}')
+def test_a_setting_that_is_not_usable_is_told_and_the_rest_holds(caplog: pytest.LogCaptureFixture) -> None:
+    configured(
+        Section.ROUTER,
+        num_retries="many",
+        cooldown_time=9,
+        provider_budget_config={"openai": {"budget_limit": 1, "time_period": "a day"}},
+    )
+    with caplog.at_level(logging.ERROR, "proxy.registry"):
+        found = table()
 
-    assert found.headers["X-Token"] == "hidden-0123456789"
-    assert "hidden-0123456789" in found.secrets
+    assert (found.router.num_retries, found.router.cooldown_time) == (2, 9.0)
+    assert not found.router.provider_budget_config
+    told = " ".join(vars(record)["problem"] for record in caplog.records)
+    assert "router_settings.num_retries" in told
+    assert "router_settings.provider_budget_config" in told
+
+
+def test_defaults_of_the_router_reach_the_deployments() -> None:
+    configured(Section.ROUTER, default_litellm_params={"temperature": 0.1, "timeout": 5})
+    saved("a", {"temperature": 0.9})
+    [found] = table().groups["gpt-4o"].deployments
+
+    assert (found.timeout, found.defaults) == (5.0, {"temperature": 0.9})
 
 
 @pytest.mark.parametrize(
-    ("params", "weight"),
+    ("everywhere", "of_default", "own", "drops"),
     [
-        ({"weight": 3}, 3.0),
-        ({"weight": "2.5", "rpm": 9}, 2.5),
-        ({"rpm": 60}, 60.0),
-        ({"tpm": 7}, 7.0),
-        ({"weight": -1}, 0),
+        (None, None, None, False),
+        (True, None, None, True),
+        (True, None, False, False),
+        (True, False, None, False),
+        (False, None, True, True),
+        (None, True, None, True),
+        ("true", None, None, False),
     ],
 )
-def test_weights(params: dict[str, Any], weight: float) -> None:
-    assert built(params).weight == weight
+def test_what_a_provider_does_not_know_is_dropped_where_that_is_said(
+    everywhere: Any, of_default: bool | None, own: bool | None, drops: bool
+) -> None:
+    configured(Section.LITELLM, drop_params=everywhere)
+    if of_default is not None:
+        configured(Section.ROUTER, default_litellm_params={"drop_params": of_default})
+    saved("a", {"model": "anthropic/claude-3-haiku", **({} if own is None else {"drop_params": own})})
+    [found] = table().groups["gpt-4o"].deployments
+
+    assert found.target.facts["drop_params"] is drops
 
 
-def test_a_base_model_gives_the_price_of_a_deployment_with_a_name_of_its_own() -> None:
-    found = built({"model": "openai/my-deployment"}, info={"base_model": "openai/gpt-4o-mini"})
+def test_a_teams_own_deployments_go_before_those_of_everybody() -> None:
+    saved("everybody")
+    saved("theirs", group="gpt-4o-of-red", info={"team_id": "red", "team_public_model_name": "gpt-4o"})
+    saved("only-theirs", group="secret", info={"team_id": "red"})
+    found = table()
 
-    assert found.price is not None
-    assert found.price.price.input == Rate(150_000_000)
+    assert ids(found.group("gpt-4o", team_id=None)) == ["everybody"]
+    assert ids(found.group("gpt-4o", team_id="blue")) == ["everybody"]
+    assert ids(found.group("gpt-4o", team_id="red")) == ["theirs"]
+    assert found.model_names(team_id="red") == ["gpt-4o", "secret"]
+    assert found.model_names(team_id="blue") == found.model_names(team_id=None) == ["gpt-4o"]
+    assert found.group("secret", team_id="blue") is NOBODY
+    assert sorted(one.id for one in found.all_deployments()) == ["everybody", "only-theirs", "theirs"]
+
+
+def test_a_group_that_nobody_serves_is_empty() -> None:
+    assert table().group("nothing", team_id="red") is NOBODY
+    assert table().deployments("nothing", team_id=None) == ()
+
+
+def test_access_groups_are_those_of_any_deployment_of_the_group() -> None:
+    saved("a", info={"access_groups": ["beta", "gold"]})
+    saved("b", info={"access_groups": ["silver", 5]})
+    saved("c", group="plain", info={"access_groups": "beta"})
+
+    assert table().access_groups == {"gpt-4o": frozenset({"beta", "gold", "silver", "5"})}
+
+
+def test_aliases_are_resolved_and_listed_where_somebody_serves_them() -> None:
+    configured(
+        Section.ROUTER,
+        model_group_alias={"best": "gpt-4o", "gone": "nothing", "quiet": {"model": "gpt-4o", "hidden": True}},
+    )
+    saved("a")
+    found = table()
+
+    assert (found.resolve("best"), found.resolve("quiet"), found.resolve("other")) == ("gpt-4o", "gpt-4o", "other")
+    assert found.model_names(team_id=None) == ["best", "gpt-4o"]
+    assert found.describe("best") == {"id": "best", "object": "model", "created": 1677610602, "owned_by": "openai"}
+
+
+def test_the_most_specific_pattern_covers_a_model() -> None:
+    saved("any", {"model": "openai/*"}, group="*")
+    saved("fine", {"model": "openai/ft:*"}, group="ft/*")
+    saved("exact")
+    found = table()
+
+    assert found.pattern_of("ft/mine") == ("ft/*", "mine")
+    assert found.pattern_of("whatever") == ("*", "whatever")
+    assert found.deployments("ft/*", team_id=None)[0].template is not None
+
+
+def test_without_patterns_nothing_is_covered() -> None:
+    saved("exact")
+
+    assert table().pattern_of("whatever") is None
+
+
+@pytest.mark.parametrize(
+    ("params", "plain"),
+    [
+        ([{}, {}], True),
+        ([{"weight": 1}, {"weight": 2}], True),
+        ([{"rpm": 5}, {}], True),
+        ([{"order": 2}, {"order": 2}], True),
+        ([{"order": 1}, {"order": 2}], False),
+        ([{"max_parallel_requests": 5}, {}], False),
+        ([{"max_parallel_requests": 0}, {}], False),
+        ([{"tags": ["free"]}, {}], False),
+        ([{"max_budget": 0}, {}], False),
+    ],
+)
+def test_a_group_is_plain_while_nothing_but_weight_tells_its_deployments_apart(
+    params: list[dict[str, Any]], plain: bool
+) -> None:
+    assert Group.of([built(one) for one in params]).plain is plain
+
+
+@pytest.mark.parametrize(
+    ("params", "cumulative"),
+    [
+        ([{}, {}], None),
+        ([{"weight": 1}, {"weight": 3}], (1.0, 4.0)),
+        ([{"weight": 2}, {}], (2.0, 2.0)),
+        ([{"weight": 0}, {"weight": 0}], None),
+        ([{"weight": -1}, {"weight": 1}], (0.0, 1.0)),
+        ([{"rpm": 60}, {"rpm": 40}], (60.0, 100.0)),
+        ([{"weight": 1, "rpm": 60}, {"rpm": 40}], (1.0, 1.0)),
+        ([{"tpm": 7}], (7.0,)),
+    ],
+)
+def test_weights_are_added_up_beforehand(params: list[dict[str, Any]], cumulative: tuple[float, ...] | None) -> None:
+    assert Group.of([built(one) for one in params]).cumulative == cumulative
+
+
+def test_prices_are_stored_once_however_often_the_table_is_built() -> None:
+    saved("a")
+    saved("b")
+    first = table()
+    second = table()
+
+    [a, b], [again, _] = first.groups["gpt-4o"].deployments, second.groups["gpt-4o"].deployments
+    assert a.price is not None
+    assert a.price == b.price == again.price

@@ -93,6 +93,14 @@ def test_an_update_merges_and_null_takes_away(
             400,
             "is not a number",
         ),
+        *(
+            ("/model/new", {"model_name": "m", "litellm_params": {"model": "openai/x", "api_base": address}}, 400, why)
+            for address, why in (
+                ("http://10.0.0.1/v1", "TOLLKEEPER_UPSTREAM_NETWORKS"),
+                ("http://[::1]:8000/v1", "TOLLKEEPER_UPSTREAM_NETWORKS"),
+                ("http://169.254.169.254/v1", "metadata service"),
+            )
+        ),
         ("/model/update", {"model_info": {"id": "nope"}}, 400, "Authentication Error, model not found"),
         ("/model/update", {}, 400, "model_info.id is required"),
         ("/model/delete", {"id": "nope"}, 400, "Model with id=nope not found in db"),
