@@ -1,7 +1,7 @@
 """The limit for Python: an ASGI proxy that only relays bytes.
 
 Three ways to the upstream, each the lower part of the one before: httpx over httpx-aiohttp, the transport of
-httpx-aiohttp without the client above it (what the gateway uses), and the aiohttp session beneath.
+httpx-aiohttp without the client above it, and the aiohttp session beneath (what the gateway uses).
 
 Upstreams come from the environment: BENCH_UPSTREAM, and BENCH_SLOW_UPSTREAM for paths below /slow.
 """

@@ -1,6 +1,7 @@
 """The rig around a gateway: two C programs, a fake upstream that keeps running and a load generator run on demand."""
 
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -29,6 +30,15 @@ class RigError(Exception):
 class Cores:
     gateway: int
     others: int
+
+
+def claim_cores() -> Cores:
+    """One for the gateway, one for the rig; databases (and this program) go to a third if there is one."""
+    available = sorted(os.sched_getaffinity(0))
+    if len(available) < 2:
+        raise RigError("The benchmark needs two cores: one for the gateway, one for the load.")
+    os.sched_setaffinity(0, available[2:] or {available[1]})
+    return Cores(gateway=available[0], others=available[1])
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ import psycopg
 
 from benchmarks import peers, report
 from benchmarks.gateway import Absent
-from benchmarks.load import WORK, Cores, Load, Rig, RigError, rig
+from benchmarks.load import WORK, Load, Rig, RigError, claim_cores, rig
 from benchmarks.measure import LATENCY_RATE, Course, Plan, measure_direct
 from benchmarks.process import NotReady
 from benchmarks.report import CHUNKS
@@ -87,7 +87,7 @@ def _stop(_number: int, _frame: FrameType | None) -> NoReturn:
 
 
 def _measure(targets: list[Target], plan: Plan) -> list[Result]:
-    cores = _claim_cores()
+    cores = claim_cores()
     WORK.mkdir(exist_ok=True)
     with ExitStack() as stack:
         scratch = tempfile.TemporaryDirectory(prefix="run-", dir=WORK, ignore_cleanup_errors=True)
@@ -101,15 +101,6 @@ def _measure(targets: list[Target], plan: Plan) -> list[Result]:
                     _say(f"round {number} of {plan.rounds}: {result.target.title}")
                     results[position] = _take_turn(result, made, plan, base)
         return results
-
-
-def _claim_cores() -> Cores:
-    """One for the gateway, one for the rig; databases (and this program) go to a third if there is one."""
-    available = sorted(os.sched_getaffinity(0))
-    if len(available) < 2:
-        raise RigError("The benchmark needs two cores: one for the gateway, one for the load.")
-    os.sched_setaffinity(0, available[2:] or {available[1]})
-    return Cores(gateway=available[0], others=available[1])
 
 
 def _begin(target: Target, rig: Rig, stack: ExitStack) -> Result:
