@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help up test lint format types check bench lock clean
+.PHONY: help up test lint format types bench faults lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -32,6 +32,9 @@ types: $(VENV)/.installed-test ## mypy, strict
 
 bench: $(VENV)/.installed-test ## Measure requests per second and core beside the known limits
 	$(BIN)/python -m benchmarks.run
+
+faults: $(VENV)/.installed-test ## The fault tests at full length: kills, outages, a deployment that dies for a minute
+	FAULT_SECONDS=60 $(BIN)/python -m pytest -q -n 0 -s tests/faults
 
 lock: $(VENV)/.installed ## Renew requirements.lock and requirements-test.lock (hashes, Python 3.11 to 3.13)
 	$(BIN)/python -m pip install --quiet uv
