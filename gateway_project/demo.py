@@ -25,8 +25,13 @@ _ANSWER = (
 
 
 def document() -> Document:
-    def entry(name: str, model: str) -> dict[str, Any]:
-        params = {"model": f"openai/{model}", "api_base": f"os.environ/{URL_VARIABLE}", "api_key": "no-key-needed"}
+    def entry(name: str, model: str, **more: Any) -> dict[str, Any]:
+        params = {
+            "model": f"openai/{model}",
+            "api_base": f"os.environ/{URL_VARIABLE}",
+            "api_key": "no-key-needed",
+            **more,
+        }
         return {"model_name": name, "litellm_params": params, "model_info": {"id": ID_PREFIX + name}}
 
     return Document.model_validate(
@@ -35,7 +40,8 @@ def document() -> Document:
                 entry("gpt-4o", "gpt-4o"),
                 entry("gpt-4o-mini", "gpt-4o-mini"),
                 {
-                    **entry(FAILING_MODEL, FAILING_MODEL),
+                    # At once: whoever tries the demo wants to see the alert.
+                    **entry(FAILING_MODEL, FAILING_MODEL, num_retries=0),
                     "model_info": {"id": ID_PREFIX + FAILING_MODEL, "base_model": "gpt-4o"},
                 },
             ],
