@@ -13,7 +13,7 @@ from budgets.core.uuid7 import uuid7
 from budgets.entries import Entry
 from budgets.models import Basis
 from proxy import cooling
-from proxy.core.errors import UpstreamBadRequest, UpstreamError
+from proxy.core.errors import UpstreamBadRequest, UpstreamError, UpstreamTimeout
 from proxy.core.operations import CALL_TYPES, Operation
 from proxy.core.trace import Attempted
 from proxy.deployments import Deployment
@@ -86,7 +86,7 @@ class Attempt:
             self.cost = self._charge(usage)
         self.run.runtime.state.end(self.deployment.id)
         cooldown = cooling.learn(self, error)
-        if error.alerts and not self.limited_by_client:
+        if error.alerts and not self.is_impatience(error):
             alerts.services.emit(self._exception(error))
         self._note(
             time.perf_counter(),
@@ -103,7 +103,11 @@ class Attempt:
 
     def is_the_clients_own(self, error: UpstreamError) -> bool:
         """A failure that says nothing about the deployment."""
-        return self.limited_by_client or isinstance(error, UpstreamBadRequest)
+        return self.is_impatience(error) or isinstance(error, UpstreamBadRequest)
+
+    def is_impatience(self, error: UpstreamError) -> bool:
+        """Whether the client's own short time-out ran out; whatever else fails meanwhile is the deployment's doing."""
+        return self.limited_by_client and isinstance(error, UpstreamTimeout)
 
     def abandon(self) -> None:
         """It ended without an answer and without an error to tell: nothing is owed."""

@@ -19,7 +19,7 @@ def learn(attempt: "Attempt", error: UpstreamError) -> Cooldown | None:
     deployment, run = attempt.deployment, attempt.run
     state, settings = run.runtime.state, run.runtime.table.router
     if attempt.is_the_clients_own(error):
-        if attempt.limited_by_client:
+        if attempt.is_impatience(error):
             state.give_up_probe(deployment.id)
         elif state.is_probing(deployment.id):
             # Whoever can tell a client what is wrong with its request is well.

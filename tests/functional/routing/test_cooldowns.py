@@ -35,6 +35,18 @@ def test_rate_limited_deployment_rests_while_its_sibling_serves(start: Start, up
     gateway.wait_for_rows("SELECT 1 FROM alerts_incident WHERE alert_type = 'cooldown_deployment'", 1)
 
 
+def test_clients_short_time_out_hides_no_failure_of_the_upstream(start: Start, upstreams: list[FakeUpstream]) -> None:
+    one, two, _ = upstreams
+    gateway = start([entry("gpt-4o", one), entry("gpt-4o", two)], {"cooldown_time": 60})
+    one.script(*[openai_error(429, "slow down", "requests")] * 50)
+    for _ in range(20):
+        assert ask(gateway, timeout=3).status_code == 200
+
+    assert len(one.received) == 1
+    types = "('cooldown_deployment', 'llm_exceptions')"
+    gateway.wait_for_rows(f"SELECT 1 FROM alerts_incident WHERE alert_type IN {types}", 2)
+
+
 def test_deployment_takes_requests_again_after_its_cooldown(start: Start, upstreams: list[FakeUpstream]) -> None:
     one, two, _ = upstreams
     gateway = start([entry("gpt-4o", one), entry("gpt-4o", two)], {"cooldown_time": 0.5})
