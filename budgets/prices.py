@@ -1,37 +1,25 @@
-"""Where a price comes from: the deployment's own fields, then the `genai-prices` table (offline).
+"""Where a price comes from: the deployment's own fields, the operator's table, the published one; and on which terms.
 
 Prices are looked up when the routing table is built, never while a request waits.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 import orjson
-from genai_prices.data_snapshot import get_snapshot
-from genai_prices.types import ModelInfo, ModelPrice, TieredPrices
 
-from budgets.core.pricing import NANO, OtherRates, Price, Rate, per_million
+from budgets.core.price_fields import read_price
+from budgets.core.pricing import Price
+from budgets.core.terms import AllTerms
 from budgets.models import PriceSnapshot
+from budgets.price_book import BookEntry, PriceBook
+from budgets.published_prices import context_window, published_price
 
-# LiteLLM's names of our providers, where the table has others.
-_TABLE_PROVIDERS = {
-    "azure_ai": "azure",
-    "bedrock": "aws",
-    "cohere_chat": "cohere",
-    "fireworks_ai": "fireworks",
-    "gemini": "google",
-    "moonshot": "moonshotai",
-    "text-completion-openai": "openai",
-    "together_ai": "together",
-    "vertex_ai": "google",
-    "voyage": "voyageai",
-    "xai": "x-ai",
-    "zhipu": "zhipuai",
-}
+# LiteLLM's rule for xAI: the dearer tier begins with a prompt of just its size.
+_FROM_THE_EDGE = frozenset({"xai"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,191 +30,152 @@ class KnownPrice:
     price: Price
 
 
-def find_price(*, provider: str, model: str, params: Mapping[str, Any], now: datetime) -> KnownPrice | None:
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What is asked beside a deployment's own fields; read once for all deployments.
+
+    `snapshots` are rows that are known to be there, by their digest.
+    """
+
+    terms: AllTerms = field(default_factory=AllTerms)
+    book: PriceBook = field(default_factory=PriceBook)
+    snapshots: Mapping[str, int] = field(default_factory=dict, repr=False)
+
+
+NO_SOURCES = Sources()
+
+
+def find_price(
+    *, provider: str, model: str, params: Mapping[str, Any], now: datetime, sources: Sources = NO_SOURCES
+) -> KnownPrice | None:
     """The price of a deployment, stored as a snapshot; None when nobody knows one.
 
     `params` are LiteLLM's price fields (`input_cost_per_token`, ...), dollars per token, image, second, ....
     Raises ValueError when one of them is not a number.
     """
-    if (price := _own_price(params)) is not None:
-        return _snapshot(price, provider=provider, model=model, source="deployment")
-    if (price := _table_price(provider, model, now=now)) is not None:
-        return _snapshot(price, provider=provider, model=model, source="genai-prices")
+    found = (
+        _own_price(provider, model, params)
+        or _price_of_book(provider, model, sources.book)
+        or _published(provider, model, now=now)
+    )
+    if found is None:
+        return None
+    # Whatever table the price is from, the terms are those of who is asked.
+    found = replace(found, price=replace(found.price, terms=sources.terms.of(provider)))
+    return KnownPrice(snapshot_id=_snapshot_id(found, sources.snapshots), price=found.price)
+
+
+def look_up_price(*, provider: str, model: str, now: datetime, sources: Sources = NO_SOURCES) -> Price | None:
+    """What the tables say, for who only asks: nothing is stored."""
+    found = _price_of_book(provider, model, sources.book) or _published(provider, model, now=now)
+    return replace(found.price, terms=sources.terms.of(provider)) if found else None
+
+
+def output_limit(*, provider: str, model: str, params: Mapping[str, Any], sources: Sources = NO_SOURCES) -> int | None:
+    """How many tokens an answer may have: as the deployment says, else as the table of prices does."""
+    entry = _entry(provider, model, sources.book)
+    for limits in (params, entry.limits if entry else {}):
+        for name in ("max_output_tokens", "max_tokens"):
+            if (limit := _limit(limits.get(name))) is not None:
+                return limit
     return None
 
 
-# LiteLLM's names. Without one of the first a model has no price of its own: the rest are refinements.
-_RATES = {
-    "input": "input_cost_per_token",
-    "output": "output_cost_per_token",
-    "cached": "cache_read_input_token_cost",
-    "cache_creation": "cache_creation_input_token_cost",
-    "reasoning": "output_cost_per_reasoning_token",
-}
-_KINDS = {
-    "input_audio": "input_cost_per_audio_token",
-    "input_image": "input_cost_per_image_token",
-    "output_audio": "output_cost_per_audio_token",
-    "output_image": "output_cost_per_image_token",
-}
-# An image or a second is charged once; LiteLLM's own table has either or both of the names for the same thing.
-_UNITS = {
-    "image": ("output_cost_per_image", "input_cost_per_image"),
-    "millisecond": ("output_cost_per_second", "input_cost_per_second"),
-    "character": ("input_cost_per_character",),
-    "query": ("input_cost_per_query",),
-}
-_PER_UNIT = {"millisecond": 1000}
-_ENOUGH = (
-    "input_cost_per_token",
-    "output_cost_per_token",
-    *_KINDS.values(),
-    *(n for ns in _UNITS.values() for n in ns),
-)
+def input_limit(*, provider: str, model: str, sources: Sources = NO_SOURCES) -> int | None:
+    """How many tokens a prompt may have, as the table of prices says, else as is published."""
+    entry = _entry(provider, model, sources.book)
+    limit = _limit(entry.limits.get("max_input_tokens")) if entry else None
+    return limit if limit is not None else context_window(provider=provider, model=model)
 
 
-def _own_price(params: Mapping[str, Any]) -> Price | None:
-    if all(params.get(name) is None for name in _ENOUGH):
-        return None
-    own, kinds = _own_rates(_RATES, params), _own_rates(_KINDS, params)
-    units = {unit: _unit(params, names, each=_PER_UNIT.get(unit, 1)) for unit, names in _UNITS.items()}
-    return Price(
-        input=own.get("input", Rate(0)),
-        output=own.get("output", Rate(0)),
-        cached=own.get("cached"),
-        cache_creation=own.get("cache_creation"),
-        reasoning=own.get("reasoning"),
-        others=_others(
-            OtherRates(
-                input_audio=kinds.get("input_audio"),
-                input_image=kinds.get("input_image"),
-                output_audio=kinds.get("output_audio"),
-                output_image=kinds.get("output_image"),
-                image=units["image"],
-                millisecond=units["millisecond"],
-                character=units["character"],
-                query=units["query"],
-            )
-        ),
-    )
-
-
-def _own_rates(names: Mapping[str, str], params: Mapping[str, Any]) -> dict[str, Rate]:
-    return {
-        kind: Rate(per_million(_decimal(name, params[name])))
-        for kind, name in names.items()
-        if params.get(name) is not None
-    }
-
-
-def _unit(params: Mapping[str, Any], names: Sequence[str], *, each: int) -> int:
-    found = [_decimal(name, params[name]) for name in names if params.get(name) is not None]
-    return per_million(next(filter(None, found), Decimal(0)) / each)
-
-
-def _others(rates: OtherRates) -> OtherRates | None:
-    """Nothing for a model of text. What has a price per token is not charged by the piece as well."""
-    if rates.input_audio or rates.output_audio:
-        rates = replace(rates, millisecond=0)
-    if rates.input_image or rates.output_image:
-        rates = replace(rates, image=0)
-    return rates if rates != OtherRates() else None
-
-
-# Dollars; beyond it a price is a slip of the pen, and no amount fits its column.
-_DEAREST = 1000
-
-
-def _decimal(name: str, value: Any) -> Decimal:
+def _limit(value: Any) -> int | None:
+    """A number of tokens; what is none, a deployment's own form says."""
     try:
-        number = Decimal(str(value))
-    except ArithmeticError:
-        raise ValueError(f"the price {name} {value!r} is not a number") from None
-    if not number.is_finite() or not 0 <= number <= _DEAREST:
-        raise ValueError(f"the price {name} {value!r} is not a number of dollars from 0 to {_DEAREST}")
-    return number
-
-
-def context_window(*, provider: str, model: str) -> int | None:
-    """How many tokens a prompt may have, where the table knows."""
-    found = _in_table(provider, model)
-    return found.context_window if found else None
-
-
-def _table_price(provider: str, model: str, *, now: datetime) -> Price | None:
-    found = _in_table(provider, model)
-    prices = found.get_prices(now) if found else None
-    if prices is None:
+        limit = int(value)
+    except (TypeError, ValueError, OverflowError):
         return None
-    others = _table_others(prices)
-    if (input_rate := _rate(prices.input_mtok)) is None and others is None:
-        return None
-    return Price(
-        input=input_rate or Rate(0),
-        output=_rate(prices.output_mtok) or Rate(0),
-        cached=_rate(prices.cache_read_mtok),
-        cache_creation=_rate(prices.cache_write_mtok),
-        reasoning=_rate(prices.output_reasoning_mtok),
-        others=others,
-    )
+    return limit if limit > 0 and not isinstance(value, bool) else None
 
 
-_MS_AN_HOUR = 3_600_000
+@dataclass(frozen=True, slots=True)
+class _Found:
+    price: Price
+    provider: str
+    model: str
+    source: str
 
 
-def _table_others(prices: ModelPrice) -> OtherRates | None:
-    """The table has no price of an image, a query or a second; it has hours, and thousands of requests."""
-    hour = _plain(prices.input_audio_hours) or _plain(prices.audio_hours)
-    return _others(
-        OtherRates(
-            input_audio=_rate(prices.input_audio_mtok),
-            input_image=_rate(prices.input_image_mtok),
-            output_audio=_rate(prices.output_audio_mtok),
-            output_image=_rate(prices.output_image_mtok),
-            millisecond=per_million(hour / _MS_AN_HOUR),
-            character=_nano(_plain(prices.input_mchars)),
-            answer=per_million(_plain(prices.requests_kcount) / 1000),
-        )
-    )
+def _own_price(provider: str, model: str, params: Mapping[str, Any]) -> _Found | None:
+    price = read_price(params, from_the_edge=provider in _FROM_THE_EDGE)
+    return None if price is None else _Found(price, provider, model, "deployment")
 
 
-def _plain(price: Decimal | TieredPrices | None) -> Decimal:
-    """Tiers go by the size of a prompt, which audio and characters do not have."""
-    return price.base if isinstance(price, TieredPrices) else price or Decimal(0)
+def _price_of_book(provider: str, model: str, book: PriceBook) -> _Found | None:
+    for known_provider, known_model in _names(provider, model):
+        if (entry := book.find(known_provider, known_model)) is None:
+            continue
+        if (price := price_of_fields(known_provider, entry.prices)) is not None:
+            return _Found(price, known_provider, entry.model, "table")
+    return None
 
 
-def _in_table(provider: str, model: str) -> ModelInfo | None:
-    table = get_snapshot()
-    table_provider = _TABLE_PROVIDERS.get(provider, provider)
-    # For a provider it does not know the table guesses by the model's name; a price must not be a guess.
-    if all(known.id != table_provider for known in table.providers):
-        return None
+def price_of_fields(provider: str, prices: Mapping[str, Any]) -> Price | None:
+    """A row of the operator's table as a price; None when it has none, or one that cannot be read."""
     try:
-        _, found = table.find_provider_model(model, None, table_provider, None)
-    except LookupError:
+        return read_price(prices, from_the_edge=provider in _FROM_THE_EDGE)
+    except ValueError:
         return None
-    return found
 
 
-def _rate(price: Decimal | TieredPrices | None) -> Rate | None:
-    if price is None:
-        return None
-    if isinstance(price, TieredPrices):
-        return Rate(_nano(price.base), tuple((tier.start, _nano(tier.price)) for tier in price.tiers))
-    return Rate(_nano(price))
+def _entry(provider: str, model: str, book: PriceBook) -> BookEntry | None:
+    found = (book.find(*name) for name in _names(provider, model))
+    return next((entry for entry in found if entry is not None), None)
 
 
-def _nano(dollars_per_million: Decimal) -> int:
-    return round(dollars_per_million * NANO)
+def _published(provider: str, model: str, *, now: datetime) -> _Found | None:
+    for known_provider, known_model in reversed(_names(provider, model)):
+        if (price := published_price(provider=known_provider, model=known_model, now=now)) is not None:
+            return _Found(price, known_provider, known_model, "genai-prices")
+    return None
 
 
-def _snapshot(price: Price, *, provider: str, model: str, source: str) -> KnownPrice:
-    rates = asdict(price)
-    if price.others is None:
-        # A model of text has the digest that it always had.
-        del rates["others"]
-    digest = hashlib.sha256(orjson.dumps([provider, model, source, rates])).hexdigest()
+def _names(provider: str, model: str) -> list[tuple[str, str]]:
+    """Either a prefix names whose model it really is, or it is part of the model's own name (meta-llama/...)."""
+    prefix, slash, name = model.partition("/")
+    return [(provider, model), (prefix, name)] if slash else [(provider, model)]
+
+
+def _snapshot_id(found: _Found, known: Mapping[str, int]) -> int:
+    rates = proof(found.price)
+    digest = hashlib.sha256(orjson.dumps([found.provider, found.model, found.source, rates])).hexdigest()
+    if (snapshot_id := known.get(digest)) is not None:
+        return snapshot_id
     row, _ = PriceSnapshot.objects.get_or_create(
-        digest=digest, defaults={"provider": provider, "model": model, "source": source, "rates": rates}
+        digest=digest,
+        defaults={"provider": found.provider, "model": found.model, "source": found.source, "rates": rates},
     )
-    return KnownPrice(snapshot_id=row.pk, price=price)
+    return row.pk
+
+
+def known_snapshots() -> dict[str, int]:
+    """For whoever builds many deployments: most of their prices have their row already."""
+    return dict(PriceSnapshot.objects.order_by().values_list("digest", "pk"))
+
+
+def proof(price: Price) -> dict[str, Any]:
+    """A price as a row keeps it. What was not there when rows were first kept is left out where there is none of it:
+
+    the same price has the digest that it always had.
+    """
+    rates = asdict(replace(price, variants=()))
+    for name in ("others", "cache_creation_1h", "variants", "terms"):
+        if not rates[name]:
+            del rates[name]
+    if price.others is not None:
+        rates["others"] = {name: value for name, value in rates["others"].items() if value or name not in _LATER_RATES}
+    if price.variants:
+        rates["variants"] = {name: proof(variant) for name, variant in price.variants}
+    return rates
+
+
+_LATER_RATES = frozenset({"prompt_image", "search_low", "search_medium", "search_high"})

@@ -154,8 +154,14 @@ def test_the_row_proves_provider_model_source_and_rates() -> None:
     ("own", "others"),
     [
         ({"output_cost_per_image": 0.04}, OtherRates(image=40_000_000 * 10**6)),
-        ({"input_cost_per_image": "0.04"}, OtherRates(image=40_000_000 * 10**6)),
-        ({"input_cost_per_image": 0.01, "output_cost_per_image": 0.04}, OtherRates(image=40_000_000 * 10**6)),
+        (
+            {"input_cost_per_image": "0.04"},
+            OtherRates(image=40_000_000 * 10**6, prompt_image=40_000_000 * 10**6),
+        ),
+        (
+            {"input_cost_per_image": 0.01, "output_cost_per_image": 0.04},
+            OtherRates(image=40_000_000 * 10**6, prompt_image=10_000_000 * 10**6),
+        ),
         ({"input_cost_per_second": 0.0001}, OtherRates(millisecond=100 * 10**6)),
         ({"input_cost_per_second": 0.0001, "output_cost_per_second": 0.0001}, OtherRates(millisecond=100 * 10**6)),
         ({"input_cost_per_second": 0.0001, "output_cost_per_second": 0.0}, OtherRates(millisecond=100 * 10**6)),

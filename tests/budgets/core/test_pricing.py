@@ -1,5 +1,6 @@
 """Amounts: by hand and by property."""
 
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 
@@ -8,15 +9,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from budgets.core.pricing import (
+    ANY_NUMBER,
     FREE,
     MILLION,
     NANO,
+    SHARE,
     Cost,
     OtherRates,
     Price,
     Rate,
+    Terms,
     Unit,
     Usage,
+    affordable_tokens,
+    ceiling,
     cost,
     dollars,
     per_million,
@@ -33,9 +39,17 @@ _rate = st.builds(
 )
 _maybe = st.none() | _rate
 _per_unit = st.integers(0, 100 * DOLLAR)
-_others = st.builds(OtherRates, _maybe, _maybe, _maybe, _maybe, _per_unit, _per_unit, _per_unit, _per_unit, _per_unit)
-_price = st.builds(Price, _rate, _rate, _maybe, _maybe, _maybe, st.none() | _others)
-_usage = st.builds(Usage, *[_count] * 13)
+_others = st.builds(OtherRates, *[_maybe] * 4, *[_per_unit] * 9)
+_price = st.builds(Price, _rate, _rate, _maybe, _maybe, _maybe, st.none() | _others, _maybe)
+_served = st.builds(
+    lambda price, variants: replace(price, variants=tuple(variants.items())),
+    _price,
+    st.dictionaries(st.sampled_from(["flex", "priority"]), _price, max_size=2),
+)
+_terms = st.builds(Terms, st.integers(0, SHARE), st.integers(0, 2 * SHARE), st.integers(0, DOLLAR * MILLION))
+_on_terms = st.builds(lambda price, terms: replace(price, terms=terms), _served, _terms)
+_size, _tier = st.sampled_from(["", "low", "medium", "high"]), st.sampled_from(["", "default", "flex", "priority"])
+_usage = st.builds(Usage, *[_count] * 16, _size, _tier)
 _text_usage = st.builds(Usage, *[_count] * 5)
 _property = settings(deadline=None, max_examples=300)
 
@@ -117,9 +131,9 @@ def test_no_amount_is_negative_or_anything_but_an_integer(usage: Usage, price: P
 @_property
 def test_parts_add_up_to_the_total_within_their_rounding(usage: Usage, price: Price) -> None:
     found = cost(usage, price)
-    parts = found.input + found.output + found.cache_read + found.cache_creation + found.reasoning
+    parts = found.input + found.output + found.cache_read + found.cache_creation + found.reasoning + found.tools
 
-    assert abs(found.total - parts) <= 2
+    assert abs(found.total - parts) <= 3
 
 
 @given(_usage, _usage, st.integers(0, 100 * DOLLAR), st.integers(0, 100 * DOLLAR))
@@ -133,36 +147,136 @@ def test_two_answers_cost_what_one_of_their_sum_would_within_a_nano_dollar(
     assert abs(cost(one, price).total + cost(other, price).total - cost(both, price).total) <= 1
 
 
-@given(_usage, _price)
-@_property
-def test_the_total_is_the_exact_amount_rounded_half_up(usage: Usage, price: Price) -> None:
+def _exact(usage: Usage, price: Price) -> Fraction:
+    """Nano-dollars, spelled out kind by kind."""
     size, others = usage.prompt_tokens, price.others or OtherRates()
     cached = min(usage.cached_tokens, size)
     created = min(usage.cache_creation_tokens, size - cached)
+    for_an_hour = min(usage.cache_creation_1h_tokens, created)
     heard = min(usage.prompt_audio_tokens, size - cached - created)
     seen = min(usage.prompt_image_tokens, size - cached - created - heard)
     reasoning = min(usage.reasoning_tokens, usage.completion_tokens)
     spoken = min(usage.completion_audio_tokens, usage.completion_tokens - reasoning)
     drawn = min(usage.completion_image_tokens, usage.completion_tokens - reasoning - spoken)
-    exact = Fraction(
-        (size - cached - created - heard - seen) * price.input.at(size)
+    read = 0 if usage.characters and others.character else size - cached - created - heard - seen
+    searches = {"low": others.search_low, "high": others.search_high}
+    creation = price.cache_creation or price.input
+    return Fraction(
+        read * price.input.at(size)
         + heard * (others.input_audio or price.input).at(size)
         + seen * (others.input_image or price.input).at(size)
         + (usage.completion_tokens - reasoning - spoken - drawn) * price.output.at(size)
         + spoken * (others.output_audio or price.output).at(size)
         + drawn * (others.output_image or price.output).at(size)
         + cached * (price.cached or price.input).at(size)
-        + created * (price.cache_creation or price.input).at(size)
+        + (created - for_an_hour) * creation.at(size)
+        + for_an_hour * (price.cache_creation_1h or creation).at(size)
         + reasoning * (price.reasoning or price.output).at(size)
         + usage.images * others.image
         + usage.milliseconds * others.millisecond
         + usage.characters * others.character
         + usage.queries * others.query
+        + usage.prompt_images * others.prompt_image
+        + usage.searches * searches.get(usage.search_size, others.search_medium)
         + others.answer,
         MILLION,
     )
 
-    assert cost(usage, price).total == int(exact + Fraction(1, 2))
+
+def _rounded(exact: Fraction) -> int:
+    return int(exact + Fraction(1, 2))
+
+
+@given(_usage, _price)
+@_property
+def test_the_total_is_the_exact_amount_rounded_half_up(usage: Usage, price: Price) -> None:
+    assert cost(usage, price).total == _rounded(_exact(usage, price))
+
+
+@given(_usage, _served)
+@_property
+def test_an_answer_costs_what_its_service_tier_costs_or_else_the_usual_price(usage: Usage, price: Price) -> None:
+    served = dict(price.variants).get(usage.service_tier, price)
+
+    assert cost(usage, price).total == _rounded(_exact(usage, served))
+
+
+@given(_usage, _on_terms)
+@_property
+def test_terms_change_the_exact_amount_which_is_then_rounded_once(usage: Usage, price: Price) -> None:
+    terms = price.terms
+    assert terms is not None
+    discount, margin = Fraction(terms.discount, SHARE), Fraction(terms.margin, SHARE)
+    served = dict(price.variants).get(usage.service_tier, price)
+    exact = _exact(usage, served) * (1 - discount) * (1 + margin) + Fraction(terms.fixed, MILLION)
+
+    assert cost(usage, price).total == _rounded(exact)
+
+
+@given(_usage, _on_terms)
+@_property
+def test_original_less_discount_plus_margin_is_the_total(usage: Usage, price: Price) -> None:
+    found, plain = cost(usage, price), cost(usage, replace(price, terms=None))
+
+    assert found.before_terms == plain.total
+    assert found.before_terms - found.discount + found.margin == found.total
+    assert found.original is None or found.original != found.total
+    assert (found.input, found.output, found.tools) == (plain.input, plain.output, plain.tools)
+
+
+@given(_usage, _on_terms | _served, st.integers(0, 1000), st.integers(0, 1000))
+@_property
+def test_no_answer_within_its_bounds_costs_more_than_the_ceiling(
+    usage: Usage, price: Price, more_asked: int, more_said: int
+) -> None:
+    most = ceiling(
+        price,
+        prompt_tokens=usage.prompt_tokens + more_asked,
+        completion_tokens=usage.completion_tokens + more_said,
+        beside=usage,
+    )
+
+    assert cost(usage, price).total <= most
+
+
+@given(_on_terms | _served, st.integers(0, 300_000), st.integers(1, 100_000), st.integers(1, 8))
+@_property
+def test_the_ceiling_of_several_answers_holds_for_all_their_tokens_together(
+    price: Price, prompt: int, completion: int, answers: int
+) -> None:
+    together = cost(Usage(prompt, completion * answers), price).total
+
+    assert together <= ceiling(price, prompt_tokens=prompt, completion_tokens=completion, answers=answers)
+
+
+@given(_on_terms | _served, st.integers(0, 300_000), st.integers(0, 10 * DOLLAR), st.integers(1, 4))
+@_property
+def test_affordable_tokens_fit_and_one_more_would_not(price: Price, prompt: int, nano: int, answers: int) -> None:
+    found = affordable_tokens(price, prompt_tokens=prompt, nano=nano, answers=answers)
+
+    def most(tokens: int) -> int:
+        return ceiling(price, prompt_tokens=prompt, completion_tokens=tokens, answers=answers)
+
+    assert most(found) <= nano or found == 0
+    assert most(found + 1) > nano or found == ANY_NUMBER
+
+
+def test_a_ceiling_takes_the_dearest_of_tiers_kinds_and_services() -> None:
+    slow = Price(Rate(MILLION, ((1000, 2 * MILLION),)), Rate(3 * MILLION), reasoning=Rate(4 * MILLION))
+    price = replace(slow, variants=(("priority", Price(Rate(5 * MILLION), Rate(MILLION))),))
+
+    assert ceiling(slow, prompt_tokens=1000, completion_tokens=10) == 1000 + 40
+    assert ceiling(slow, prompt_tokens=1001, completion_tokens=10) == 2002 + 40
+    assert ceiling(price, prompt_tokens=1000, completion_tokens=10, answers=3) == 5000 + 3 * 40
+
+
+def test_tokens_are_affordable_up_to_the_last_nano_dollar() -> None:
+    price = Price(Rate(100 * MILLION), Rate(400 * MILLION))
+
+    assert [affordable_tokens(price, prompt_tokens=10, nano=nano) for nano in (999, 1000, 1399, 1400, 5000)] == [
+        0, 0, 0, 1, 10,
+    ]  # fmt: skip
+    assert affordable_tokens(Price(Rate(0), Rate(0)), prompt_tokens=10, nano=0) == ANY_NUMBER
 
 
 WHISPER = Price(Rate(0), Rate(0), others=OtherRates(millisecond=per_million(Decimal("0.0001") / 1000)))
@@ -215,7 +329,7 @@ TRANSCRIBE = Price(Rate(2_500_000_000), Rate(10 * DOLLAR), others=OtherRates(inp
         ),
         pytest.param(Usage(images=5, milliseconds=5, queries=5), GPT_4O_MINI, 0, id="units without a price"),
         pytest.param(
-            Usage(1, 0, characters=1), Price(Rate(400_000), Rate(0), others=OtherRates(character=100_000)), 1,
+            Usage(1, 0, queries=1), Price(Rate(400_000), Rate(0), others=OtherRates(query=100_000)), 1,
             id="fractions of tokens and units are added before they are rounded",
         ),
         pytest.param(

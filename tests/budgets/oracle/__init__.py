@@ -1,0 +1,1 @@
+"""Amounts as LiteLLM's own calculator makes them, to compare ours with."""
