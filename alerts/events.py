@@ -217,6 +217,53 @@ class SpendNotTracked(Event):
 
 
 @dataclass(frozen=True)
+class BudgetThreshold(Event):
+    """Spend reached part of a budget, or all of it, or the soft budget: told once a period by who counts the spend.
+
+    `budget_of` is words such as "Key" or "Team member", `name` whose budget it is, for people; `threshold` is a number
+    of percent or "soft". Times are ISO 8601, amounts dollars as text.
+    """
+
+    budget_of: str
+    entity_id: str
+    name: str
+    threshold: str
+    spent: str
+    max_budget: str = ""
+    soft_budget: str = ""
+    duration: str = ""
+    period_start: str = ""
+    resets_at: str = ""
+
+    alert_type = AlertType.BUDGET_ALERTS
+    is_notice = True
+
+    def identity(self) -> tuple[object, ...]:
+        return (self.budget_of, self.entity_id, self.duration, self.period_start, self.threshold, self.max_budget)
+
+    def title(self) -> str:
+        if self.threshold == "soft":
+            return f"Soft Budget Crossed: {self.budget_of} {self.name} spent ${self.spent} of ${self.soft_budget}"
+        if self.threshold == "100":
+            return f"{self.budget_of} Budget: Budget Crossed. {self.name} spent ${self.spent} of ${self.max_budget}"
+        return f"{self.budget_of} Budget: {self.threshold}% used. {self.name} spent ${self.spent} of ${self.max_budget}"
+
+    def details(self) -> dict[str, str]:
+        return {
+            "Budget of": f"{self.budget_of} {self.name}",
+            "Id": self.entity_id,
+            "Spend": self.spent,
+            "Max budget": self.max_budget,
+            "Soft budget": self.soft_budget,
+            "Duration": self.duration,
+            "Resets at": self.resets_at,
+        }
+
+    def labels(self) -> dict[str, str]:
+        return {"budget_of": self.budget_of, "name": self.name, "threshold": self.threshold}
+
+
+@dataclass(frozen=True)
 class ManagementEvent(Event):
     """Somebody changed something. `changes` are field, old and new value as text; no value is ever a secret."""
 

@@ -12,36 +12,41 @@ from django.db import DataError, ProgrammingError, connection, models, transacti
 Later = tuple[tuple[str, int | str], ...]
 
 
-def insert(model: type[models.Model], lines: Sequence[bytes], *, later: Later = ()) -> None:
+def insert(
+    model: type[models.Model], lines: Sequence[bytes], *, later: Later = (), noted_in: type[models.Model] | None = None
+) -> None:
     """Store rows, each a JSON object of the model's columns. A row whose primary key is there is left as it is.
 
-    `later` are columns that a line may be too old to have, and what they hold then.
+    `later` are columns that a line may be too old to have, and what they hold then. With `noted_in`, a model with a
+    JSON column `entry_ids`, the keys of those that are new are kept there as one row, in the same commit.
     Raises django.db.Error; then nothing of the batch is stored.
     """
     if not lines:
         return
     connection.ensure_connection()
     if connection.vendor == "postgresql":
-        _execute(_from_json(model, later), [(b"[" + b",".join(lines) + b"]").decode()])
+        _execute(_from_json(model, later, noted_in), [(b"[" + b",".join(lines) + b"]").decode()])
         return
     rows = _sqlite_rows(model, lines, dict(later))
     most = _most_rows(model)
-    if len(rows) <= most:
+    if len(rows) <= most and noted_in is None:
         _insert_values(model, rows)
         return
     with transaction.atomic():
-        for first in range(0, len(rows), most):
-            _insert_values(model, rows[first : first + most])
+        new = [key for first in range(0, len(rows), most) for key in _insert_values(model, rows[first : first + most])]
+        if noted_in is not None and new:
+            noted_in._default_manager.create(entry_ids=new)
 
 
-def _execute(statement: str, values: Sequence[Any]) -> None:
+def _execute(statement: str, values: Sequence[Any]) -> list[Any]:
     # The driver's own cursor: Django's would cost a fifth of the whole commit when requests are rare.
     with connection.wrap_database_errors, closing(connection.connection.cursor()) as cursor:
         cursor.execute(statement, values)
+        return cursor.fetchall() if cursor.description else []
 
 
 @functools.cache
-def _from_json(model: type[models.Model], later: Later) -> str:
+def _from_json(model: type[models.Model], later: Later, noted_in: type[models.Model] | None) -> str:
     """The database does the parsing."""
     table, absent = model._meta.db_table, dict(later)
     values = ", ".join(
@@ -50,7 +55,14 @@ def _from_json(model: type[models.Model], later: Later) -> str:
         else f'"{field.column}"'
         for field in model._meta.concrete_fields
     )
-    return _insert(model, f"SELECT {values} FROM json_populate_recordset(NULL::{table}, %s::json)")  # noqa: S608
+    statement = _insert(model, f"SELECT {values} FROM json_populate_recordset(NULL::{table}, %s::json)")  # noqa: S608
+    if noted_in is None:
+        return statement
+    key, notes = model._meta.pk.column, noted_in._meta.db_table
+    return (
+        f'WITH new AS ({statement} RETURNING "{key}") '  # noqa: S608
+        f"INSERT INTO {notes} (entry_ids, created_at) SELECT json_agg({key}), now() FROM new HAVING count(*) > 0"
+    )
 
 
 def _literal(value: int | str) -> str:
@@ -66,13 +78,18 @@ def _names(model: type[models.Model]) -> str:
     return ", ".join(f'"{field.column}"' for field in model._meta.concrete_fields)
 
 
-def _insert_values(model: type[models.Model], rows: Sequence[Sequence[Any]]) -> None:
-    """One step of SQLite for all rows: between two of them, a busy process would keep this thread waiting."""
+def _insert_values(model: type[models.Model], rows: Sequence[Sequence[Any]]) -> list[str]:
+    """One step of SQLite for all rows: between two of them, a busy process would keep this thread waiting.
+
+    Returns the keys of those that are new.
+    """
     row = f"({', '.join('?' * len(model._meta.concrete_fields))})"
+    statement = _insert(model, f"VALUES {', '.join([row] * len(rows))}")
     try:
-        _execute(_insert(model, f"VALUES {', '.join([row] * len(rows))}"), [value for row in rows for value in row])
+        found = _execute(f'{statement} RETURNING "{model._meta.pk.column}"', [value for row in rows for value in row])
     except (OverflowError, ProgrammingError):
         raise DataError("a value is of a kind that no column holds") from None
+    return [key for (key,) in found]
 
 
 def _most_rows(model: type[models.Model]) -> int:

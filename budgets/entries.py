@@ -12,7 +12,7 @@ from uuid import UUID
 import orjson
 
 from budgets import batches
-from budgets.models import LedgerEntry
+from budgets.models import LedgerEntry, UnrolledBatch
 
 
 @dataclass(slots=True)
@@ -42,6 +42,7 @@ class Entry:
     key_alias: str = ""
     user_id: str = ""
     team_id: str = ""
+    organization_id: str = ""
     end_user: str = ""
     tags: list[str] = field(default_factory=list)
     prompt_tokens: int = 0
@@ -51,7 +52,10 @@ class Entry:
     reasoning_tokens: int = 0
     units: int = 0
     unit: str = ""
+    service_tier: str = ""
     amount_nano: int = 0
+    original_nano: int | None = None
+    corrects: UUID | None = None
     price_id: int | None = None
 
     def encode(self) -> bytes:
@@ -60,12 +64,12 @@ class Entry:
 
 
 def insert(lines: Sequence[bytes]) -> None:
-    """Store encoded entries in one statement and one commit. An entry that is there already is left as it is.
+    """Store encoded entries in one commit, with a note for the roll-up. An entry that is there is left as it is.
 
     Raises django.db.Error; then nothing of the batch is stored.
     """
-    batches.insert(LedgerEntry, lines, later=_LATER)
+    batches.insert(LedgerEntry, lines, later=_LATER, noted_in=UnrolledBatch)
 
 
 # A line of the spool may be older than these columns.
-_LATER = (("units", 0), ("unit", ""))
+_LATER = (("units", 0), ("unit", ""), ("organization_id", ""), ("service_tier", ""))

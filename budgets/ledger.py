@@ -8,13 +8,16 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 
 import orjson
 from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, connection
 
 from budgets import entries
 from budgets.entries import Entry
+from budgets.in_flight import InFlight, Left, settle_left_behind
+from budgets.killed import KilledCharge, opened, settled
 from budgets.spool import Spool
 
 logger = logging.getLogger(__name__)
@@ -23,7 +26,7 @@ DRAIN_INTERVAL_SECONDS = 2.0
 # What an entry itself is to blame for; anything else, a read-only database included, is the database's and passes.
 _REFUSED = (DataError, IntegrityError)
 _AWAY = (DatabaseError, InterfaceError)
-_Waiting = tuple[bytes, "asyncio.Future[None]"]
+_Waiting = tuple[bytes, "asyncio.Future[None]", int | None]
 
 
 class LedgerUnavailable(Exception):
@@ -39,16 +42,27 @@ class _NowhereToKeep(OSError):
 
 
 class LedgerWriter:
-    """Belongs to one event loop. `start` and `stop` once each."""
+    """Belongs to one event loop. `start` and `stop` once each.
 
-    def __init__(self, spool: Spool) -> None:
+    `on_settled` is told, in that loop, which entries were made for processes that were killed.
+    """
+
+    def __init__(
+        self,
+        spool: Spool,
+        in_flight: InFlight | None = None,
+        on_settled: Callable[[Sequence[bytes]], None] | None = None,
+    ) -> None:
         self._spool = spool
+        self._in_flight = in_flight
+        self._on_settled = on_settled
         self._waiting: list[_Waiting] = []
         self._busy = False
         self._batches: queue.SimpleQueue[list[_Waiting] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="ledger-writer", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._last_drain = 0.0
+        self._last_look = 0.0
         self.spooling = False
 
     def start(self) -> None:
@@ -61,12 +75,36 @@ class LedgerWriter:
             await asyncio.sleep(0.01)
         self._batches.put(None)
         await asyncio.to_thread(self._thread.join)
+        if self._in_flight is not None:
+            self._in_flight.stop()
 
-    async def write(self, entry: Entry) -> None:
-        """Raises LedgerUnavailable; any other return means that the entry is on disk."""
+    def open(self, entry: Entry, charge: KilledCharge) -> int:
+        """Keep what is to be written should this process die before `write` and `close`. Returns the slot to close.
+
+        Raises LedgerUnavailable: then the upstream must not be asked.
+        """
+        assert self._in_flight is not None
+        try:
+            return self._in_flight.open(opened(entry, charge))
+        except OSError:
+            logger.exception("The disk does not take a record of an attempt in flight")
+            raise LedgerUnavailable("the disk does not take a record of what is asked") from None
+
+    def count(self, slot: int, tokens: int) -> None:
+        """So many tokens of a stream have gone to the client."""
+        assert self._in_flight is not None
+        self._in_flight.count(slot, tokens)
+
+    def close(self, slot: int) -> None:
+        """The attempt is in the ledger, or nothing was asked of the upstream."""
+        assert self._in_flight is not None
+        self._in_flight.close(slot)
+
+    async def write(self, entry: Entry, slot: int | None = None) -> None:
+        """Closes the slot that `open` gave. Raises LedgerUnavailable; otherwise the entry is on disk on return."""
         assert self._loop is not None, "start() first"
         future: asyncio.Future[None] = self._loop.create_future()
-        self._waiting.append((entry.encode(), future))
+        self._waiting.append((entry.encode(), future, slot))
         if not self._busy:
             self._busy = True
             # Whatever else this turn of the loop brings goes into the same commit.
@@ -79,7 +117,9 @@ class LedgerWriter:
         self._batches.put(batch)
 
     def _done(self, batch: list[_Waiting], lost: frozenset[bytes]) -> None:
-        for line, future in batch:
+        for line, future, slot in batch:
+            if slot is not None and line not in lost:
+                self.close(slot)
             if future.done():
                 continue
             if line in lost:
@@ -94,17 +134,21 @@ class LedgerWriter:
     def _work(self) -> None:
         """The writer thread: the only user of its database connection."""
         try:
+            self._look_for_the_dead()
             while True:
                 try:
                     batch = self._batches.get(timeout=DRAIN_INTERVAL_SECONDS)
                 except queue.Empty:
                     self._drain()
+                    self._look_for_the_dead()
                     continue
                 if batch is None:
                     self._drain()
                     return
-                self._finish(batch, self._store([line for line, _ in batch]))
+                self._finish(batch, self._store([line for line, _, _ in batch]))
                 self._drain_if_due()
+                if time.monotonic() - self._last_look >= DRAIN_INTERVAL_SECONDS:
+                    self._look_for_the_dead()
         finally:
             connection.close()
 
@@ -165,6 +209,30 @@ class LedgerWriter:
                     lost.add(line)
         if lost:
             raise _NowhereToKeep(frozenset(lost))
+
+    def _look_for_the_dead(self) -> None:
+        """Settle what processes left open that were killed; what they had spooled is drained before."""
+        self._last_look = time.monotonic()
+        if self.spooling or self._in_flight is None:
+            return
+        try:
+            if self._spool.pending():
+                self._drain()
+            if count := settle_left_behind(self._in_flight.folder, self._settle_left):
+                logger.warning("Attempts of a process that died are settled by estimate", extra={"count": count})
+        except _AWAY:
+            connection.close()
+            logger.warning("Attempts of a process that died wait: the database is away")
+        except OSError:
+            logger.exception("Records of attempts in flight cannot be read")
+
+    def _settle_left(self, found: Sequence[Left]) -> None:
+        now = datetime.now(UTC)
+        lines = [line for left in found if (line := settled(left, now=now)) is not None]
+        self._commit_spooled(lines)
+        if self._on_settled is not None:
+            assert self._loop is not None
+            self._loop.call_soon_threadsafe(self._on_settled, lines)
 
     def _drain_if_due(self) -> None:
         if self.spooling and time.monotonic() - self._last_drain >= DRAIN_INTERVAL_SECONDS:

@@ -1,18 +1,25 @@
-"""What somebody has spent, from the ledger and its adjustments: in the current period, and ever. Nano-dollars."""
+"""What somebody has spent: in the current period, and ever. Nano-dollars, to the last entry that is committed.
+
+Read from the balances, and from the entries that wait to be rolled up.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
 
-from django.db.models import BigIntegerField, Case, F, Max, OuterRef, QuerySet, Subquery, Sum, Value, When
-from django.db.models.functions import Coalesce
+from django.db.models import CharField, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Cast, Coalesce
 
-from budgets.models import LedgerEntry, Scope, SpendAdjustment
-from teams.models import Limits, RetiredToken, VirtualKey
-from teams.periods import parse_duration, period
-
-_COLUMNS = {Scope.TEAM: "team_id", Scope.USER: "user_id", Scope.CUSTOMER: "end_user"}
+from budgets.balances import read_adjustments, read_balances, store, within
+from budgets.core.allowances import EVER, of_model
+from budgets.directory import Entity
+from budgets.models import Balance, Scope, SpendAdjustment
+from budgets.rollup import sums_locked
+from budgets.sums import rolled_since
+from budgets.waiting import waiting_amounts
+from teams.calendars import current_calendar
+from teams.models import Limits, VirtualKey
+from teams.periods import Calendar, parse_duration, period
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,111 +30,117 @@ class Spend:
     total_nano: int = 0
     last_at: datetime | None = None
 
-    def __add__(self, other: "Spend") -> "Spend":
-        seen = [at for at in (self.last_at, other.last_at) if at is not None]
-        return Spend(self.period_nano + other.period_nano, self.total_nano + other.total_nano, max(seen, default=None))
-
 
 NOTHING = Spend()
-_EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def current_period(limits: Limits, *, now: datetime) -> tuple[datetime, datetime] | None:
-    """Beginning and end of the budget's period that holds `now`; None for a budget that is never reset."""
+def current_period(
+    limits: Limits, *, now: datetime, calendar: Calendar | None = None
+) -> tuple[datetime, datetime] | None:
+    """Beginning and end of the budget's period that holds `now`; None for a budget that is never reset.
+
+    Without a calendar the one in force is asked for.
+    """
     if not limits.budget_duration:
         return None
-    return period(parse_duration(limits.budget_duration), start=limits.budget_started_at or now, now=now)
+    duration = parse_duration(limits.budget_duration)
+    return period(duration, start=limits.budget_started_at or now, now=now, calendar=calendar or current_calendar())
 
 
 def spend_of_keys(keys: Iterable[VirtualKey], *, now: datetime) -> dict[int, Spend]:
-    """By the key's number; a regenerated key's former hashes count with it."""
-    keys = list(keys)
-    since = {key.token_hash: _since(key, now=now) for key in keys}
-    owner = {key.token_hash: key.pk for key in keys}
-    starts = {key.pk: since[key.token_hash] for key in keys}
-    for token_hash, key_id in RetiredToken.objects.filter(key__in=starts).order_by().values_list("pk", "key_id"):
-        since[token_hash] = starts[key_id]
-        owner[token_hash] = key_id
-    found = dict.fromkeys(starts, NOTHING)
-    for token_hash, spend in _spent("key_hash", since).items():
-        found[owner[token_hash]] += spend
-    for entity_id, spend in _adjusted(Scope.KEY, {str(pk): start for pk, start in starts.items()}).items():
-        found[int(entity_id)] += spend
-    return found
-
-
-def spend_of(scope: Scope, since: Mapping[str, datetime | None]) -> dict[str, Spend]:
-    """Teams, users or customers by id; `since` says when the period of each began, None meaning ever."""
-    found = dict.fromkeys(since, NOTHING)
-    for spends in (_spent(_COLUMNS[scope], since), _adjusted(scope, since)):
-        for entity_id, spend in spends.items():
-            found[entity_id] += spend
-    return found
-
-
-def spend_of_members(team_id: str, user_ids: Iterable[str]) -> dict[str, int]:
-    """What each user spent with keys of one team, ever."""
-    rows = LedgerEntry.objects.filter(team_id=team_id, user_id__in=list(user_ids)).order_by()
-    return dict(rows.values_list("user_id").annotate(total=Sum("amount_nano")))
+    """By the key's number; what was spent by its former hashes counts with it."""
+    found = spend_of(Scope.KEY, period_starts(keys, now=now))
+    return {int(entity_id): spend for entity_id, spend in found.items()}
 
 
 def period_starts(rows: Iterable[Limits], *, now: datetime) -> dict[str, datetime | None]:
-    return {str(row.pk): _since(row, now=now) for row in rows}
+    calendar = current_calendar()
+    return {str(row.pk): start_of(row, now=now, calendar=calendar) for row in rows}
+
+
+def start_of(limits: Limits | None, *, now: datetime, calendar: Calendar) -> datetime | None:
+    current = current_period(limits, now=now, calendar=calendar) if limits is not None else None
+    return current[0] if current else None
+
+
+def spend_of(scope: Scope, since: Mapping[str, datetime | None]) -> dict[str, Spend]:
+    """By id; `since` says when the period of each began, None meaning ever."""
+    found = spends({(scope, entity_id): start for entity_id, start in since.items()})
+    return {entity_id: spend for (_, entity_id), spend in found.items()}
+
+
+def spends(since: Mapping[Entity, datetime | None]) -> dict[Entity, Spend]:
+    found = spends_since((entity, start or EVER) for entity, start in since.items())
+    return {entity: found[entity, start or EVER] for entity, start in since.items()}
+
+
+def spends_since(
+    wanted: Iterable[tuple[Entity, datetime]], *, with_waiting: bool = True
+) -> dict[tuple[Entity, datetime], Spend]:
+    """The same for entities with several windows: by entity and beginning.
+
+    `with_waiting`: to the last entry that is committed, be it rolled up or not.
+    """
+    wanted = set(wanted)
+    entities = {entity for entity, _ in wanted}
+    balances: dict[Entity, list[Balance]] = {}
+    for (scope, entity_id, _), balance in read_balances(entities).items():
+        balances.setdefault((scope, entity_id), []).append(balance)
+    waiting, adjustments = waiting_amounts() if with_waiting else {}, read_adjustments(entities)
+    found = {}
+    for entity, start in wanted:
+        amounts = waiting.get(entity, [])
+        rolled = _rolled(entity, start, balances.get(entity, []))
+        seen = [at for at in (rolled.last_at, *(at for at, _ in amounts)) if at is not None]
+        found[entity, start] = Spend(
+            period_nano=rolled.period_nano + within(adjustments.get(entity, []), start) + within(amounts, start),
+            total_nano=rolled.total_nano + sum(amount for _, amount in amounts),
+            last_at=max(seen, default=None),
+        )
+    return found
+
+
+def _rolled(entity: Entity, start: datetime, balances: Iterable[Balance]) -> Spend:
+    """By the ledger alone."""
+    by_start = {balance.period_start: balance for balance in balances}
+    if (ever := by_start.get(EVER)) is None or ever.last_at is None:
+        return NOTHING
+    if (balance := by_start.get(start)) is not None:
+        spent = balance.spent_nano
+    else:
+        # Of a window that is new, or another one than when the last call was counted, there is no balance yet.
+        spent = rolled_since(entity, start) if ever.last_at >= start else 0
+    return Spend(period_nano=spent, total_nano=ever.spent_nano, last_at=ever.last_at)
 
 
 def adjust(scope: Scope, entity_id: str, *, by_nano: int, at: datetime, actor_id: str) -> None:
     """Count `by_nano` more (or less) from now on."""
-    if by_nano:
+    if not by_nano:
+        return
+    with sums_locked():
         SpendAdjustment.objects.create(scope=scope, entity_id=entity_id, amount_nano=by_nano, at=at, actor_id=actor_id)
-
-
-def _since(limits: Limits, *, now: datetime) -> datetime | None:
-    current = current_period(limits, now=now)
-    return current[0] if current else None
-
-
-def _spent(column: str, since: Mapping[str, datetime | None]) -> dict[str, Spend]:
-    rows = LedgerEntry.objects.filter(**{f"{column}__in": list(since)}).order_by()
-    return _sums(rows.values_list(column), column, "started_at", since) if since else {}
-
-
-def _adjusted(scope: Scope, since: Mapping[str, datetime | None]) -> dict[str, Spend]:
-    rows = SpendAdjustment.objects.filter(scope=scope, entity_id__in=list(since)).order_by()
-    sums = _sums(rows.values_list("entity_id"), "entity_id", "at", since) if since else {}
-    # What was ever spent stays true, and a reset is no use of a key.
-    return {entity_id: Spend(period_nano=spend.period_nano) for entity_id, spend in sums.items()}
-
-
-def _sums(
-    grouped: "QuerySet[Any, Any]", column: str, time: str, since: Mapping[str, datetime | None]
-) -> dict[str, Spend]:
-    starts: dict[datetime, list[str]] = {}
-    for entity, start in since.items():
-        starts.setdefault(start or _EVER, []).append(entity)
-    # One branch a beginning, of which calendars have few.
-    branches = [
-        When(**{f"{column}__in": entities, f"{time}__gte": start}, then=F("amount_nano"))
-        for start, entities in starts.items()
-    ]
-    amount = Case(*branches, default=Value(0), output_field=BigIntegerField())
-    rows = grouped.annotate(period=Sum(amount), total=Sum("amount_nano"), last=Max(time))
-    return {entity: Spend(in_period or 0, total or 0, last) for entity, in_period, total, last in rows}
+        # What counts less may cross its thresholds again: the next call's roll-up sees to what is told.
+        changed = list(Balance.objects.filter(scope=scope, entity_id=entity_id, period_start__lte=at))
+        for balance in changed:
+            balance.adjusted_nano += by_nano
+        store(changed)
 
 
 def spend_of_key_by_model(key: VirtualKey, *, now: datetime) -> dict[str, int]:
     """By model group, in the period that the key's budget for the model has."""
-    hashes = [key.token_hash, *key.retired_tokens.values_list("pk", flat=True)]
-    found = {}
+    since: dict[Entity, datetime | None] = {}
+    calendar = current_calendar()
     for model, budget in key.model_max_budget.items():
-        rows = LedgerEntry.objects.filter(key_hash__in=hashes, model_group=model)
+        start = None
         if duration := budget.get("time_period"):
-            began, _ = period(parse_duration(duration), start=key.budget_started_at or key.created_at, now=now)
-            rows = rows.filter(started_at__gte=began)
-        found[model] = rows.aggregate(spent=Sum("amount_nano"))["spent"] or 0
-    return found
+            began = key.budget_started_at or key.created_at
+            start, _ = period(parse_duration(duration), start=began, now=now, calendar=calendar)
+        since[Scope.KEY_MODEL, of_model(str(key.pk), model)] = start
+    found = spends(since)
+    return {model: found[Scope.KEY_MODEL, of_model(str(key.pk), model)].period_nano for model in key.model_max_budget}
 
 
 def with_key_spend(keys: QuerySet[VirtualKey]) -> QuerySet[VirtualKey]:
-    """Annotated with `spent_nano`, what each key's present hash ever spent, for lists that are sorted by it."""
-    spent = LedgerEntry.objects.filter(key_hash=OuterRef("token_hash")).order_by().values("key_hash")
-    return keys.annotate(spent_nano=Coalesce(Subquery(spent.annotate(sum=Sum("amount_nano")).values("sum")), 0))
+    """Annotated with `spent_nano`, what each key ever spent by what is rolled up, for lists that are sorted by it."""
+    balance = Balance.objects.filter(scope=Scope.KEY, window="", entity_id=Cast(OuterRef("pk"), CharField()))
+    return keys.annotate(spent_nano=Coalesce(Subquery(balance.order_by().values("spent_nano")[:1]), 0))

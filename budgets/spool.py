@@ -19,8 +19,11 @@ BATCH = 1000
 
 
 class Spool:
-    def __init__(self, folder: Path) -> None:
+    """`process` is the name of this process, by which it can be told whether a dead one left anything here."""
+
+    def __init__(self, folder: Path, process: str = "") -> None:
         self._folder = folder
+        self._process = process or uuid.uuid4().hex
         self._file: IO[bytes] | None = None
 
     def append(self, lines: Sequence[bytes]) -> None:
@@ -76,7 +79,7 @@ class Spool:
 
     def _create(self) -> IO[bytes]:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        name = uuid.uuid4().hex
+        name = f"{self._process}-{uuid.uuid4().hex}"
         # Locked before it has the name that drains look for: one that found it unlocked would take it away.
         file = (self._folder / f"{name}.new").open("xb", buffering=0)
         _lock(file)

@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from budgets import customers
+from budgets import customers, rollup
 from teams.actor import Actor, acting
 from teams.models import ActorSource
 
@@ -14,3 +14,8 @@ _SYSTEM = Actor(source=ActorSource.SYSTEM)
 def note_customers() -> None:
     with acting(_SYSTEM):
         customers.note_customers(now=timezone.now())
+
+
+@shared_task
+def roll_up_ledger() -> None:
+    rollup.roll_up(now=timezone.now())

@@ -7,7 +7,7 @@ import pytest
 
 from budgets import spend
 from budgets.entries import insert
-from budgets.group_spend import CHUNK, spend_in_organizations, spend_of_memberships, spend_of_organizations
+from budgets.group_spend import spend_in_organizations, spend_of_memberships, spend_of_organizations
 from budgets.models import Scope
 from budgets.spend import Spend
 from teams.models import Budget, Membership, Organization, OrganizationMembership, Team, User, VirtualKey
@@ -68,7 +68,7 @@ def test_a_reset_counts_in_its_period_only_and_leaves_what_was_ever_spent() -> N
 
 def test_many_members_with_periods_of_their_own_are_counted(django_assert_num_queries: Any) -> None:
     team = Team.objects.create(id="t")
-    count = CHUNK * 2 + 1
+    count = 401
     users = User.objects.bulk_create(User(id=f"u{n}", username=f"u{n}") for n in range(count))
     budgets = Budget.objects.bulk_create(
         Budget(id=f"b{n}", budget_duration="7h", budget_started_at=TODAY - timedelta(minutes=n)) for n in range(count)
@@ -79,7 +79,7 @@ def test_many_members_with_periods_of_their_own_are_counted(django_assert_num_qu
     spent(9, team_id="t", user_id=f"u{count - 1}")
     members = rows()
 
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(16):
         found = spend_of_memberships(members, now=NOW)
 
     assert len(found) == count
@@ -94,10 +94,10 @@ def test_an_organization_spends_what_its_teams_and_its_own_keys_spend() -> None:
     issue_key(key)
     former = key.token_hash
     regenerate_key(key, now=NOW)
-    spent(1, team_id="t")
-    spent(10, at=LONG_AGO, team_id="t")
-    spent(100, key_hash=key.token_hash)
-    spent(1000, key_hash=former)
+    spent(1, team_id="t", organization_id="o")
+    spent(10, at=LONG_AGO, team_id="t", organization_id="o")
+    spent(100, key_hash=key.token_hash, organization_id="o")
+    spent(1000, key_hash=former, organization_id="o")
     spent(10_000, team_id="foreign")
 
     found = spend_of_organizations(Organization.objects.select_related("budget").order_by("pk"), now=NOW)

@@ -7,7 +7,7 @@ from django.db.models import Sum
 
 from budgets import entries
 from budgets.models import HEALTH_CHECK_KEY, LedgerEntry, Scope
-from budgets.spend import spend_of, spend_of_keys, spend_of_members
+from budgets.spend import spend_of, spend_of_keys
 from teams.models import Team, User, VirtualKey
 from teams.services import issue_key
 from tests.budgets.builders import STARTED_AT, entry
@@ -27,6 +27,5 @@ def test_nobodys_spend_includes_them() -> None:
     assert spend_of_keys([key], now=NOW)[key.pk].total_nano == 5
     for scope, name in ((Scope.TEAM, "t"), (Scope.USER, "u"), (Scope.CUSTOMER, "c")):
         assert spend_of(scope, {name: None})[name].total_nano == 5
-    assert spend_of_members("t", ["u"]) == {"u": 5}
     assert LedgerEntry.objects.of_clients().aggregate(total=Sum("amount_nano")) == {"total": 5}
     assert LedgerEntry.objects.aggregate(total=Sum("amount_nano")) == {"total": 1005}, "what the provider bills"

@@ -1,0 +1,58 @@
+"""The roll-up where its task does not come: that travels through Redis, and entries do not wait for Redis.
+
+Meanwhile each decision about a budget reads all that waits, so it must not become much.
+"""
+
+import logging
+import threading
+from datetime import datetime, timedelta
+
+from django.db import DatabaseError, InterfaceError, connection
+from django.utils import timezone
+
+from budgets.models import UnrolledBatch
+from budgets.rollup import roll_up
+
+logger = logging.getLogger(__name__)
+
+LOOK_SECONDS = 2.0
+# The task comes every two seconds.
+LATE = timedelta(seconds=6)
+
+
+def roll_up_if_late(*, now: datetime) -> int:
+    """Returns how many entries, 0 when the task keeps up. Raises django.db.Error."""
+    if not UnrolledBatch.objects.filter(created_at__lte=now - LATE).exists():
+        return 0
+    return roll_up(now=now)
+
+
+class LateRollUp:
+    """A thread that looks now and then. `start` and `stop` once each."""
+
+    def __init__(self) -> None:
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="late-roll-up", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._thread.join()
+
+    def _work(self) -> None:
+        try:
+            while not self._stopping.wait(LOOK_SECONDS):
+                self._look()
+        finally:
+            connection.close()
+
+    def _look(self) -> None:
+        try:
+            if count := roll_up_if_late(now=timezone.now()):
+                logger.info("Rolled up here, since no worker did", extra={"count": count})
+        except (DatabaseError, InterfaceError):
+            connection.close()
+        except Exception:
+            logger.exception("The late roll-up failed")

@@ -1,0 +1,26 @@
+"""The ledger, the prices it was charged by, and what it adds up to."""
+
+from budgets.models.balances import Balance, DailySpend, Facet, LedgerHorizon, Scope, SpendAdjustment, UnrolledBatch
+from budgets.models.gateway_budgets import BudgetSource, GatewayBudget
+from budgets.models.holds import CounterHold
+from budgets.models.ledger import HEALTH_CHECK_KEY, Basis, LedgerEntry, PriceSnapshot
+from budgets.models.prices import ModelPrice, PriceSource
+
+__all__ = [
+    "HEALTH_CHECK_KEY",
+    "Balance",
+    "Basis",
+    "BudgetSource",
+    "CounterHold",
+    "DailySpend",
+    "Facet",
+    "GatewayBudget",
+    "LedgerEntry",
+    "LedgerHorizon",
+    "ModelPrice",
+    "PriceSnapshot",
+    "PriceSource",
+    "Scope",
+    "SpendAdjustment",
+    "UnrolledBatch",
+]
