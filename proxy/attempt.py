@@ -1,5 +1,6 @@
 """One call of one upstream from the gateway's books' point of view: its clock, its ledger entry, what it teaches."""
 
+import asyncio
 import random
 import time
 from dataclasses import dataclass, field
@@ -8,14 +9,18 @@ from uuid import UUID
 
 import alerts.services
 from alerts.events import LLMException, SpendNotTracked
-from budgets.core.pricing import FREE, Cost, Usage, cost
+from budgets.core.pricing import FREE, MILLION, Cost, Usage, cost
 from budgets.core.uuid7 import uuid7
 from budgets.entries import Entry
+from budgets.killed import KilledCharge
+from budgets.ledger import LedgerUnavailable
 from budgets.models import Basis
 from proxy import cooling
+from proxy.admission import Grant
 from proxy.core.errors import UpstreamBadRequest, UpstreamError, UpstreamTimeout
-from proxy.core.operations import CALL_TYPES, Operation
+from proxy.core.operations import CALL_TYPES, is_free
 from proxy.core.trace import Attempted
+from proxy.core.usage import searched
 from proxy.deployments import Deployment
 from proxy.run import Run
 
@@ -33,7 +38,8 @@ class Attempt:
     """Settled exactly once: `succeed` or `fail`; both return when the ledger entry is durable.
 
     `siblings` is how many deployments its group has in service. `limited_by_client` says that the time-out was the
-    client's own choice, so that running into it is no fault of the deployment.
+    client's own choice, so that running into it is no fault of the deployment. `held` is of the budgets
+    of whom it asks.
     """
 
     run: Run
@@ -42,6 +48,7 @@ class Attempt:
     group_ids: tuple[str, ...]
     timeout: float
     limited_by_client: bool
+    held: Grant | None = None
     number: int = 0
     began: float = field(default_factory=time.perf_counter)
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -50,11 +57,26 @@ class Attempt:
     upstream_id: str = ""
     cost: Cost = FREE
     settled: bool = False
+    entry: Entry = field(init=False)
+    slot: int = field(init=False)
 
     def __post_init__(self) -> None:
-        self.number = self.run.attempts
-        self.run.attempts += 1
-        self.run.runtime.state.begin(self.deployment.id)
+        """Raises LedgerUnavailable: then the upstream must not be asked."""
+        run = self.run
+        self.number = run.attempts
+        run.attempts += 1
+        self.entry = self._opened()
+        try:
+            self.slot = run.runtime.ledger.open(self.entry, self._if_killed())
+        except LedgerUnavailable:
+            if self.held is not None:
+                self.held.release()
+            raise
+        run.runtime.state.begin(self.deployment.id)
+
+    def passed_on(self, tokens: int) -> None:
+        """So many tokens of a stream have gone to the client."""
+        self.run.runtime.ledger.count(self.slot, tokens)
 
     def saw_first_token(self) -> None:
         self.first_token_at = datetime.now(UTC)
@@ -76,7 +98,8 @@ class Attempt:
         ):
             runtime.fleet.restored(deployment.id)
         self._note(ended, status=200)
-        await runtime.ledger.write(self._entry("success", 200, usage=usage, basis=basis))
+        entry = self._closed("success", 200, usage=usage, basis=basis)
+        await self._write(entry, usage, is_last=True)
         run.count_answer(self, tokens=usage.total_tokens)
 
     async def fail(self, error: UpstreamError, *, usage: Usage = NO_USAGE, basis: Basis = Basis.NONE) -> None:
@@ -95,9 +118,9 @@ class Attempt:
             seconds=cooldown.seconds if cooldown else 0.0,
             reason=str(cooldown.reason) if cooldown else "",
         )
-        entry = self._entry("failure", error.status_code, usage=usage, basis=basis)
+        entry = self._closed("failure", error.status_code, usage=usage, basis=basis)
         entry.error_class = error.name
-        await self.run.runtime.ledger.write(entry)
+        await self._write(entry, usage, is_last=False)
         if basis != Basis.NONE:
             self.run.count_charge(self, tokens=usage.total_tokens)
 
@@ -109,10 +132,52 @@ class Attempt:
         """Whether the client's own short time-out ran out; whatever else fails meanwhile is the deployment's doing."""
         return self.limited_by_client and isinstance(error, UpstreamTimeout)
 
-    def abandon(self) -> None:
-        """It ended without an answer and without an error to tell: nothing is owed."""
+    async def _write(self, entry: Entry, usage: Usage, *, is_last: bool) -> None:
+        """Admission learns of it first: what the ledger adds up to is never more than was counted there.
+
+        While the database admits, the ledger is what it counts by, so there it is the other way round.
+        """
+        runtime = self.run.runtime
+        if self.run.grant is None and self.held is None:
+            await runtime.ledger.write(entry, self.slot)
+            return
+        late = runtime.admission.is_degraded
+        tokens = runtime.policy.rated_tokens.of(prompt=usage.prompt_tokens, completion=usage.completion_tokens)
+        if not late:
+            self._tell(tokens=tokens, is_last=is_last)
+        try:
+            await runtime.ledger.write(entry, self.slot)
+        finally:
+            if late:
+                self._tell(tokens=tokens, is_last=is_last)
+
+    def _tell(self, *, tokens: int, is_last: bool) -> None:
+        if self.held is not None:
+            self.held.settle(self.cost.total, tokens=tokens)
+        if (grant := self.run.grant) is None:
+            return
+        if is_last:
+            if not grant.ended and grant.ask.counters and self.cost.total > grant.granted.hold_nano:
+                self.run.runtime.metrics.hold_shortfall(
+                    model=self.deployment.label_model,
+                    provider=self.deployment.provider.name,
+                    amount_nano=self.cost.total - grant.granted.hold_nano,
+                )
+            grant.settle(self.cost.total, tokens=tokens)
+        else:
+            grant.charge(self.cost.total)
+
+    def abandon(self, error: BaseException) -> None:
+        """It ended without an answer and without an error to tell.
+
+        One that was cancelled may have reached its upstream: it stays open, to be settled by estimate.
+        """
         if not self.settled:
             self.settled = True
+            if self.held is not None:
+                self.held.release()
+            if not isinstance(error, asyncio.CancelledError):
+                self.run.runtime.ledger.close(self.slot)
             self.run.runtime.state.end(self.deployment.id)
             self.run.runtime.state.give_up_probe(self.deployment.id)
 
@@ -140,10 +205,11 @@ class Attempt:
 
     def _charge(self, usage: Usage) -> Cost:
         known = self.deployment.price
-        if known is None and self.run.call.operation is Operation.MODERATION:
+        if known is None and is_free(self.run.call.operation):
             # Free everywhere, and in no table of prices.
             return FREE
         if known is None:
+            self.run.runtime.metrics.unpriced(model=self.deployment.label_model, provider=self.deployment.provider.name)
             alerts.services.emit(
                 SpendNotTracked(
                     model_group=self.deployment.model_group,
@@ -152,29 +218,42 @@ class Attempt:
                 )
             )
             return FREE
+        usage = searched(usage, self.run.call.body, provider=self.deployment.provider.name)
         found = cost(usage, known.price)
         self.run.runtime.spending.add(self.deployment, found.total)
         return found
 
-    def _entry(self, status: str, status_code: int, *, usage: Usage, basis: Basis) -> Entry:
+    def _if_killed(self) -> KilledCharge:
+        """Its prompt, and what of it had gone to the client; what was held for a whole answer nobody saw."""
+        if (known := self.deployment.price) is None:
+            return KilledCharge()
+        price, prompt = known.price, self.entry.prompt_tokens
+        grant = self.run.grant
+        return KilledCharge(
+            prompt_nano=prompt * price.input.at(prompt) // MILLION,
+            token_rate=price.output.at(prompt),
+            hold_nano=grant.granted.hold_nano if grant is not None else 0,
+        )
+
+    def _opened(self) -> Entry:
+        """What is known before anybody is asked."""
         run, deployment = self.run, self.deployment
         principal, call = run.principal, run.call
-        units, unit = usage.counted
         return Entry(
             id=new_id(),
             request_id=run.request_id,
             attempt=self.number,
             call_id=run.call_id,
             call_type=CALL_TYPES[call.operation],
-            status=status,
-            status_code=status_code,
+            status="failure",
+            status_code=500,
             started_at=self.started_at,
-            first_token_at=self.first_token_at,
-            ended_at=datetime.now(UTC),
+            ended_at=self.started_at,
             key_hash=principal.key_hash,
             key_alias=principal.key_alias or "",
             user_id=principal.user_id or "",
             team_id=principal.team_id or "",
+            organization_id=principal.organization_id or "",
             end_user=call.end_user,
             tags=list(call.tags),
             requested_model=call.model,
@@ -183,18 +262,24 @@ class Attempt:
             provider=deployment.provider.name,
             model=deployment.model,
             stream=call.stream,
-            upstream_id=self.upstream_id,
-            basis=basis.value,
-            prompt_tokens=usage.prompt_tokens,
-            completion_tokens=usage.completion_tokens,
-            cached_tokens=usage.cached_tokens,
-            cache_creation_tokens=usage.cache_creation_tokens,
-            reasoning_tokens=usage.reasoning_tokens,
-            units=units,
-            unit=unit,
-            amount_nano=self.cost.total,
+            basis=Basis.ESTIMATED.value,
+            prompt_tokens=(run.prompt_bytes + 3) // 4,
             price_id=deployment.price.snapshot_id if deployment.price else None,
         )
+
+    def _closed(self, status: str, status_code: int, *, usage: Usage, basis: Basis) -> Entry:
+        """The same entry with what came of it."""
+        entry = self.entry
+        entry.status, entry.status_code, entry.basis = status, status_code, basis.value
+        entry.first_token_at, entry.ended_at = self.first_token_at, datetime.now(UTC)
+        entry.upstream_id = self.upstream_id
+        entry.prompt_tokens, entry.completion_tokens = usage.prompt_tokens, usage.completion_tokens
+        entry.cached_tokens, entry.cache_creation_tokens = usage.cached_tokens, usage.cache_creation_tokens
+        entry.reasoning_tokens = usage.reasoning_tokens
+        entry.units, entry.unit = usage.counted
+        entry.service_tier = usage.service_tier
+        entry.amount_nano, entry.original_nano = self.cost.total, self.cost.original
+        return entry
 
     def _exception(self, error: UpstreamError) -> LLMException:
         principal, deployment = self.run.principal, self.deployment

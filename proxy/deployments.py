@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from budgets.core.pricing import NANO
-from budgets.prices import KnownPrice, context_window, find_price
+from budgets.prices import KnownPrice, Sources, find_price, input_limit, output_limit
 from proxy import models
 from proxy.config.environment import from_environment
 from proxy.core.wildcards import substitute
@@ -28,6 +28,7 @@ from proxy.deployment_values import (
     read_url,
     read_whole,
 )
+from proxy.price_sources import stored_sources
 from proxy.providers import PROVIDERS, split_model
 from proxy.providers.base import Account, Provider, Target
 from teams.secrets import is_secret_name
@@ -80,6 +81,7 @@ class Deployment:
     tags: frozenset[str] = frozenset()
     region: str = ""
     max_input_tokens: int | None = None
+    max_output_tokens: int | None = None
     unit_price: int | None = None
     budget_nano: int | None = None
     budget_duration: str = ""
@@ -103,20 +105,31 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """What is needed to make a deployment of one model out of a deployment of a pattern."""
+    """What a deployment is made from; of a pattern, once for each model that it stands for."""
 
     params: Mapping[str, Any]
     info: Mapping[str, Any]
     secret_names: frozenset[str]
+    sources: Sources
 
 
-def build(row: models.Deployment, *, now: datetime, defaults: Mapping[str, Any] = MappingProxyType({})) -> Deployment:
-    """Raises ValueError with a sentence for the admin. `defaults` are litellm_params for whatever a row leaves open."""
+def build(
+    row: models.Deployment,
+    *,
+    now: datetime,
+    defaults: Mapping[str, Any] = MappingProxyType({}),
+    sources: Sources | None = None,
+) -> Deployment:
+    """Raises ValueError with a sentence for the admin. `defaults` are litellm_params for whatever a row leaves open.
+
+    Without `sources` of prices the stored ones are read.
+    """
     secret_params = read_mapping("credentials", row.secret_params())
     stored = {**defaults, **read_mapping("litellm_params", row.litellm_params), **secret_params}
     params = {name: from_environment(value) for name, value in stored.items()}
     info = read_mapping("model_info", row.model_info)
-    built = _built(row.pk, row.model_name, params, info, frozenset(secret_params), now=now)
+    template = Template(params, info, frozenset(secret_params), sources or stored_sources())
+    built = _built(row.pk, row.model_name, template, now=now)
     return replace(built, blocked=row.blocked, operators_own=row.source == models.Source.CONFIG)
 
 
@@ -128,7 +141,7 @@ def concretize(pattern: Deployment, *, model: str, captured: str, now: datetime)
     assert pattern.template is not None, "a deployment of a pattern"
     template = pattern.template
     concrete = {**template.params, "model": substitute(str(template.params["model"]), captured)}
-    built = _built(pattern.id, model, concrete, template.info, template.secret_names, now=now)
+    built = _built(pattern.id, model, replace(template, params=concrete), now=now)
     known = built.price is not None
     return replace(
         built,
@@ -141,15 +154,8 @@ def concretize(pattern: Deployment, *, model: str, captured: str, now: datetime)
     )
 
 
-def _built(
-    pk: str,
-    group: str,
-    params: Mapping[str, Any],
-    info: Mapping[str, Any],
-    secret_names: frozenset[str],
-    *,
-    now: datetime,
-) -> Deployment:
+def _built(pk: str, group: str, template: Template, *, now: datetime) -> Deployment:
+    params, info, secret_names = template.params, template.info, template.secret_names
     provider, model = _provider(params)
     api_base = read_address(
         params.get("api_base") or params.get("base_url") or _first_variable(provider.base_variables)
@@ -166,7 +172,7 @@ def _built(
     own_headers = extra_headers(params)
     shown_base = _without_secrets(target.api_base)
     qualified_model = f"{provider.name}/{model}"
-    price = None if "*" in model else _price(provider.name, target.model, info, params, now=now)
+    price = None if "*" in model else _price(provider.name, target.model, template, now=now)
     return Deployment(
         id=pk,
         model_group=group,
@@ -198,12 +204,13 @@ def _built(
         order=_order(params.get("order")),
         tags=read_tags(params.get("tags")),
         region=read_text("region_name", params.get("region_name")),
-        max_input_tokens=_window(provider.name, model, info),
+        max_input_tokens=_window(provider.name, model, info, template.sources),
+        max_output_tokens=_most_output(provider.name, target.model, template),
         unit_price=_unit_price(price),
         budget_nano=read_budget(params.get("max_budget")),
         budget_duration=read_duration(params.get("budget_duration")),
         health={name: value for name, value in info.items() if name.startswith(("health_check_", "mode", "disable_"))},
-        template=Template(params, info, secret_names) if "*" in model else None,
+        template=template if "*" in model else None,
         label_group=group,
         label_model=model,
     )
@@ -235,9 +242,14 @@ def _with_variables(provider: Provider, params: Mapping[str, Any], *, with_secre
     return {**{name: value for name, value in found.items() if value}, **params}
 
 
-def _window(provider: str, model: str, info: Mapping[str, Any]) -> int | None:
+def _window(provider: str, model: str, info: Mapping[str, Any], sources: Sources) -> int | None:
     given = read_whole("max_input_tokens", info.get("max_input_tokens"))
-    return given if given is not None else context_window(provider=provider, model=model)
+    return given if given is not None else input_limit(provider=provider, model=model, sources=sources)
+
+
+def _most_output(provider: str, model: str, template: Template) -> int | None:
+    model = read_text("base_model", template.info.get("base_model")) or model
+    return output_limit(provider=provider, model=model, params=template.info, sources=template.sources)
 
 
 def _price_text(price: KnownPrice | None) -> str:
@@ -274,15 +286,10 @@ def _without_secrets(api_base: str) -> str:
     return str(url.copy_with(username="", password="", query=None, fragment=None))
 
 
-def _price(
-    provider: str, model: str, info: Mapping[str, Any], params: Mapping[str, Any], *, now: datetime
-) -> KnownPrice | None:
-    model = read_text("base_model", info.get("base_model")) or model
-    fields = {**info, **params}
-    prefix, slash, name = model.partition("/")
-    # Either the prefix names the provider, or it is part of the model's own name (meta-llama/...).
-    by_prefix = find_price(provider=prefix, model=name, params=fields, now=now) if slash else None
-    return by_prefix or find_price(provider=provider, model=model, params=fields, now=now)
+def _price(provider: str, model: str, template: Template, *, now: datetime) -> KnownPrice | None:
+    model = read_text("base_model", template.info.get("base_model")) or model
+    fields = {**template.info, **template.params}
+    return find_price(provider=provider, model=model, params=fields, now=now, sources=template.sources)
 
 
 def _secrets(

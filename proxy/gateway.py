@@ -15,6 +15,7 @@ import orjson
 from budgets.ledger import LedgerUnavailable
 from budgets.models import Basis
 from proxy import auth
+from proxy.admission import admit, cap_answers
 from proxy.answers import WholeAnswer
 from proxy.attempt import Attempt, new_id
 from proxy.core.calls import NO_OPTIONS, Call, clean, parse_call, parse_object, parse_retries, parse_seconds
@@ -36,6 +37,7 @@ from proxy.runtime import Runtime
 from proxy.streaming import Relay, RelayResponse
 from proxy.upstream import Answer
 from proxy.upstream import parse_object as parse_answer
+from teams.errors import BudgetExceeded, KeyModelAccessDenied
 from teams.snapshot import Principal
 
 
@@ -54,26 +56,64 @@ async def serve(
     trace.key_hash, trace.key_alias = principal.key_hash, principal.key_alias or ""
     trace.user_id, trace.team_id = principal.user_id or "", principal.team_id or ""
     trace.call_id = call_id = _call_id(request)
-    body = await _read_body(request, runtime, operation)
+    body, size = await _read_body(request, runtime, operation)
     call = _with_headers(parse_call(operation, body, route=request.path, model=model), request, runtime.policy)
+    if principal.tags:
+        call = replace(call, tags=tuple(dict.fromkeys((*call.tags, *map(clean, principal.tags)))))
     trace.model, trace.stream, trace.tags = clean(call.model), call.stream, call.tags
     trace.end_user = call.end_user
     run = _authorized(request, runtime, principal, call=call, body=body, trace=trace, arrived=arrived, call_id=call_id)
+    run.prompt_bytes = size
+    await _admit(run)
     router = Router(run, trace.model_group)
     try:
         if call.stream:
             request.watch()
             return _stream_response(await router.answer(_open_stream))
         return await router.answer(_ask_whole)
-    except LedgerUnavailable:
-        raise ModelUnavailable("The gateway cannot keep its books at the moment, so it does not serve.") from None
+    except BaseException as error:
+        if run.grant is not None:
+            run.grant.release()
+        if isinstance(error, LedgerUnavailable):
+            raise ModelUnavailable("The gateway cannot keep its books at the moment, so it does not serve.") from None
+        raise
 
 
-async def _read_body(request: LeanRequest, runtime: Runtime, operation: Operation) -> dict[str, Any]:
+async def _admit(run: Run) -> None:
+    """By budgets and limits, or by those of a model that the key names for when they refuse. Raises ApiError."""
+    trace = run.trace
+    try:
+        run.grant = await admit(run, trace.model_group)
+    except BudgetExceeded as error:
+        for name in _budget_fallbacks(run):
+            group = run.runtime.table.resolve(name)
+            try:
+                auth.ensure_model_allowed(run.principal, name, access_groups=run.runtime.table.grants(name))
+                run.grant = await admit(run, group)
+            except (BudgetExceeded, KeyModelAccessDenied):
+                continue
+            trace.note("budget_fallback", model_group=group, after=trace.model_group, because=error.message)
+            trace.model_group = group
+            run.fallbacks += 1
+            break
+        else:
+            raise
+    cap_answers(run)
+
+
+def _budget_fallbacks(run: Run) -> list[str]:
+    found = run.principal.budget_fallbacks
+    named = found.get(run.call.model, found.get(run.trace.model_group, ()))
+    return [name for name in named if isinstance(name, str)] if isinstance(named, (list, tuple)) else []
+
+
+async def _read_body(request: LeanRequest, runtime: Runtime, operation: Operation) -> tuple[dict[str, Any], int]:
+    """The body, and its size in bytes."""
     is_form = operation is Operation.TRANSCRIPTION
     raw = await (request.read_form_body() if is_form else request.read_json_body())
     runtime.policy.ensure_size_allowed(len(raw))
-    return parse_form(raw, request.META["CONTENT_TYPE"]) if is_form else parse_object(raw)
+    body = parse_form(raw, request.META["CONTENT_TYPE"]) if is_form else parse_object(raw)
+    return body, len(raw)
 
 
 def _authorized(
@@ -203,7 +243,7 @@ async def _ask_whole(attempt: Attempt) -> WholeAnswer:
     headers = [
         ("content-type", "application/json" if body is not None else _media_type(answer)),
         *common_headers(attempt).items(),
-        *cost_headers(attempt.cost, known=deployment.price is not None),
+        *cost_headers(attempt.cost, price=deployment.price.price if deployment.price else None),
         ("x-litellm-response-duration-ms", f"{total * 1000:.3f}"),
         ("x-litellm-overhead-duration-ms", f"{(total - (received - sent)) * 1000:.3f}"),
         *forwarded_headers(answer.headers),

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from budgets.core.pricing import NANO, Cost
+from budgets.core.pricing import NANO, SHARE, Cost, Price
 from proxy.attempt import Attempt
 from proxy.version import VERSION
 
@@ -18,6 +18,10 @@ def common_headers(attempt: Attempt) -> dict[str, str]:
         "x-litellm-attempted-fallbacks": str(run.fallbacks),
         **dict(run.principal.limit_headers),
     }
+    if run.grant is not None:
+        headers.update(run.grant.headers())
+        if (spent := run.grant.spent_of_key()) is not None:
+            headers["x-litellm-key-spend"] = repr((spent + run.amount_nano) / NANO)
     if run.retries:
         headers["x-litellm-max-retries"] = str(run.settings.num_retries)
     if attempt.limited_by_client:
@@ -25,22 +29,30 @@ def common_headers(attempt: Attempt) -> dict[str, str]:
     return headers
 
 
-def cost_headers(cost: Cost, *, known: bool) -> list[tuple[str, str]]:
-    """Dollars, as LiteLLM writes them; nothing at all when no price is known."""
-    if not known:
+def cost_headers(cost: Cost, *, price: Price | None) -> list[tuple[str, str]]:
+    """Dollars, as LiteLLM writes them; nothing at all when no price is known.
+
+    The parts are those of the original cost; the margin's percent is a share (0.1), as LiteLLM has it.
+    """
+    if price is None:
         return []
     parts = (
         ("x-litellm-response-cost", cost.total),
-        ("x-litellm-response-cost-original", cost.total),
+        ("x-litellm-response-cost-original", cost.before_terms),
+        ("x-litellm-response-cost-discount-amount", cost.discount),
+        ("x-litellm-response-cost-margin-amount", cost.margin),
         ("x-litellm-response-cost-input", cost.input),
         ("x-litellm-response-cost-output", cost.output),
         ("x-litellm-response-cost-cache-read", cost.cache_read),
         ("x-litellm-response-cost-cache-creation", cost.cache_creation),
         ("x-litellm-response-cost-reasoning", cost.reasoning),
+        ("x-litellm-response-cost-tool-usage", cost.tools),
     )
-    return [(name, repr(nano / NANO)) for name, nano in parts[:2]] + [
-        (name, repr(nano / NANO)) for name, nano in parts[2:] if nano
-    ]
+    found = [(name, repr(nano / NANO)) for name, nano in parts[:2]]
+    found += [(name, repr(nano / NANO)) for name, nano in parts[2:] if nano]
+    if price.terms is not None and price.terms.margin:
+        found.append(("x-litellm-response-cost-margin-percent", repr(price.terms.margin / SHARE)))
+    return found
 
 
 # Ours to decide, or only true between the upstream and us.

@@ -106,6 +106,18 @@ class RequestMetrics:
             buckets=LATENCY_BUCKETS,
             registry=registry,
         )
+        self._unpriced = Counter(
+            "tollkeeper_unpriced_requests",
+            "Calls of an upstream that were served and for which no price is known",
+            ("model", "provider"),
+            registry=registry,
+        )
+        self._shortfall = NanoCounter(
+            "tollkeeper_hold_shortfall_usd",
+            "What answers cost beyond what budgets held for them: more than their provider was allowed to say",
+            ("model", "provider"),
+            registry=registry,
+        )
         self._successes: dict[Labels, tuple[Counter, Counter, Counter, Histogram]] = {}
         self._failures: dict[tuple[Labels, str, str], tuple[Counter, Counter]] = {}
 
@@ -125,6 +137,12 @@ class RequestMetrics:
         _, spend, counted, _ = children
         spend.inc(amount_nano)
         counted.inc(tokens)
+
+    def unpriced(self, *, model: str, provider: str) -> None:
+        self._unpriced.labels(label_value(model), label_value(provider)).inc()
+
+    def hold_shortfall(self, *, model: str, provider: str, amount_nano: int) -> None:
+        self._shortfall.labels(label_value(model), label_value(provider)).inc(amount_nano)
 
     def failure(self, labels: Labels, *, status: int, error_class: str) -> None:
         key = (labels, str(status), error_class)

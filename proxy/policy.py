@@ -4,18 +4,36 @@ import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from ipaddress import ip_address
+from types import MappingProxyType
 from typing import Any, Self
 
 from alerts.addresses import Network, read_networks
+from budgets.request_limits import LimitPolicy
 from proxy.core.errors import RequestTooLarge
 from proxy.trace_policy import TracePolicy
 from teams.errors import PermissionDenied
+from teams.limits import NO_LIMITS, LimitSet
+from teams.money import to_nano
 
 logger = logging.getLogger(__name__)
 
 _MEGABYTE = 1024 * 1024
 _CUSTOMER_HEADERS = ("HTTP_X_LITELLM_CUSTOMER_ID", "HTTP_X_LITELLM_END_USER_ID")
+
+
+class RatedTokens(StrEnum):
+    """Which tokens count for limits of tokens (LiteLLM's `token_rate_limit_type`)."""
+
+    TOTAL = "total"
+    INPUT = "input"
+    OUTPUT = "output"
+
+    def of(self, *, prompt: int, completion: int) -> int:
+        if self is RatedTokens.INPUT:
+            return prompt
+        return completion if self is RatedTokens.OUTPUT else prompt + completion
 
 
 class AddressDenied(PermissionDenied):
@@ -38,9 +56,13 @@ class Policy:
     allowed_routes: tuple[str, ...] = ()
     admin_only_routes: tuple[str, ...] = ()
     traces: TracePolicy = field(default_factory=TracePolicy)
+    limits: LimitPolicy = field(default_factory=LimitPolicy)
+    budget_exceeded_status: int = 422
+    throttle_percentage: float | None = None
+    rated_tokens: RatedTokens = RatedTokens.TOTAL
 
     @classmethod
-    def read(cls, general: Mapping[str, Any]) -> Self:
+    def read(cls, general: Mapping[str, Any], litellm: Mapping[str, Any] = MappingProxyType({})) -> Self:
         """A value of the wrong kind is told in the log and closes rather than opens."""
         own_header = general.get("user_header_name")
         return cls(
@@ -56,6 +78,10 @@ class Policy:
             allowed_routes=_names(general.get("allowed_routes")),
             admin_only_routes=_names(general.get("admin_only_routes")),
             traces=TracePolicy.read(general),
+            limits=_limits(general, litellm),
+            budget_exceeded_status=_status(litellm.get("budget_exceeded_status_code")),
+            rated_tokens=_rated_tokens(general.get("token_rate_limit_type")),
+            throttle_percentage=_percentage(litellm.get("budget_exceeded_throttle_percentage")),
         )
 
     def ensure_address_allowed(self, meta: Mapping[str, str]) -> None:
@@ -98,6 +124,43 @@ def _networks(general: Mapping[str, Any], name: str) -> tuple[Network, ...] | No
                 "A network of general_settings is left out", extra={"setting": name, "problem": str(error)}
             )
     return tuple(networks)
+
+
+def _limits(general: Mapping[str, Any], litellm: Mapping[str, Any]) -> LimitPolicy:
+    customer = litellm.get("max_end_user_budget_id")
+    return LimitPolicy(
+        user_budget_on_team_keys=general.get("apply_user_budget_to_team_keys") is True,
+        customer_budget_id=customer if isinstance(customer, str) else "",
+        customer_budget=_customer_budget(litellm.get("max_end_user_budget")),
+        max_parallel=_count(general.get("max_parallel_requests")),
+        global_max_parallel=_count(general.get("global_max_parallel_requests")),
+    )
+
+
+def _customer_budget(dollars: Any) -> LimitSet:
+    if _number(dollars) is None:
+        return NO_LIMITS
+    try:
+        return LimitSet(max_nano=to_nano(dollars))
+    except ValueError:
+        return NO_LIMITS
+
+
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def _status(value: Any) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 400 <= value <= 499 else 422
+
+
+def _rated_tokens(value: Any) -> RatedTokens:
+    return RatedTokens(value) if value in list(RatedTokens) else RatedTokens.TOTAL
+
+
+def _percentage(value: Any) -> float | None:
+    number = _number(value)
+    return number if number is not None and 0 < number <= 100 else None
 
 
 def _number(value: Any) -> float | None:

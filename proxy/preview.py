@@ -4,6 +4,7 @@ The decisions are those of a real request (proxy.auth, proxy.core.routing, fallb
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -73,6 +74,7 @@ def preview(
     `error` is what the client would be told at once. Whoever may not call the model is told no more of it.
     """
     settings = _settings(principal, table)
+    question = replace(question, tags=tuple(dict.fromkeys((*question.tags, *principal.tags))))
     answer: dict[str, Any] = {
         "allowed": False,
         "error": None,

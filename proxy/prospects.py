@@ -10,7 +10,7 @@ from proxy.core import errors
 from proxy.core.calls import NO_OPTIONS, clean
 from proxy.core.exchange import exchange
 from proxy.core.fallback import Fallback, fallbacks_for
-from proxy.core.operations import Operation
+from proxy.core.operations import Operation, is_free
 from proxy.core.retries import retries_for
 from proxy.core.routing import STRATEGIES, Asked, Selection, Skip, View, select
 from proxy.core.settings import RouterSettings
@@ -94,7 +94,10 @@ class Prospects:
     @property
     def asked(self) -> Asked:
         question = self.question
-        return Asked(stream=question.stream, tags=question.tags, prompt_tokens=question.prompt_tokens)
+        return Asked(
+            stream=question.stream, tags=question.tags, prompt_tokens=question.prompt_tokens,
+            free=is_free(question.operation),
+        )  # fmt: skip
 
     def group(self, name: str) -> Prospect:
         deployments, operation = self.find(name), self.question.operation

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from proxy.core.calls import clean
-from proxy.core.errors import BudgetCrossed, NoDeploymentAvailable, TagsDenied, UnknownModel
+from proxy.core.errors import BudgetCrossed, NoDeploymentAvailable, PriceUnknown, TagsDenied, UnknownModel
 from proxy.core.routing import Skip
 from proxy.core.settings import RouterSettings
 from teams.errors import ApiError
@@ -23,6 +23,8 @@ def nobody_to_ask(
         return TagsDenied()
     if Skip.BUDGET in reasons and reasons <= {Skip.BUDGET, Skip.DRAINED}:
         return BudgetCrossed(crossings([name for name, _ in skipped]))
+    if Skip.NO_PRICE in reasons and reasons <= {Skip.NO_PRICE, Skip.DRAINED}:
+        return PriceUnknown(clean(model))
     if reasons <= {Skip.DRAINED}:
         return UnknownModel(clean(model))
     cooling = [name for name, reason in skipped if reason in (Skip.COOLDOWN, Skip.PROBING)]

@@ -12,7 +12,10 @@ from proxy.core.routing import weights
 from proxy.core.settings import RouterSettings
 from proxy.core.wildcards import match
 from proxy.deployments import Deployment, build
+from proxy.price_sources import sources_of
 from proxy.providers.base import Provider
+from teams.calendars import usable_calendar
+from teams.periods import UTC_MIDNIGHT, Calendar
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +63,7 @@ def _is_particular(deployment: Deployment) -> bool:
 class RoutingTable:
     """`team_groups` are those that only one team may call; `access_groups` are the names under which models are
 
-    granted together, by model group.
+    granted together, by model group. At `prices_change_at` a price begins that was dated in advance.
     """
 
     groups: Mapping[str, Group]
@@ -70,6 +73,8 @@ class RoutingTable:
     access_groups: Mapping[str, frozenset[str]] = field(default_factory=dict)
     granted: Mapping[str, frozenset[str]] = field(default_factory=dict)
     patterns: tuple[str, ...] = ()
+    calendar: Calendar = UTC_MIDNIGHT
+    prices_change_at: datetime | None = None
 
     def grants(self, named: str) -> frozenset[str]:
         """The names, beside its own, under which a model may have been granted.
@@ -131,6 +136,9 @@ def load_routing_table(*, now: datetime) -> RoutingTable:
     )
     for problem in problems:
         logger.error("A setting of the router is not usable: its default is used", extra={"problem": problem})
+    sources, doubts = sources_of(settings[models.Section.LITELLM], now=now)
+    for doubt in doubts:
+        logger.error("A discount or a margin is not usable: it is left out", extra={"problem": doubt})
     defaults = dict(router.default_litellm_params)
     if settings[models.Section.LITELLM].get("drop_params") is True:
         defaults.setdefault("drop_params", True)
@@ -139,7 +147,7 @@ def load_routing_table(*, now: datetime) -> RoutingTable:
     access_groups: dict[str, set[str]] = {}
     for row in models.Deployment.objects.order_by("model_name", "id"):
         try:
-            built = build(row, now=now, defaults=defaults)
+            built = build(row, now=now, defaults=defaults, sources=sources)
             if team_id := row.model_info.get("team_id"):
                 name = row.model_info.get("team_public_model_name") or row.model_name
                 team_groups.setdefault((str(team_id), str(name)), []).append(built)
@@ -165,4 +173,6 @@ def load_routing_table(*, now: datetime) -> RoutingTable:
             for name, found in groups.items()
         },
         patterns=tuple(name for name in groups if "*" in name),
+        calendar=usable_calendar(settings[models.Section.LITELLM]),
+        prices_change_at=sources.book.changes_at,
     )

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from proxy import auth
+from proxy.admission import hold_for_upstream, readmit
 from proxy.attempt import Attempt
 from proxy.core.calls import clean, with_changes
 from proxy.core.errors import (
@@ -23,6 +24,7 @@ from proxy.core.errors import (
 )
 from proxy.core.exchange import exchange
 from proxy.core.fallback import Fallback, fallbacks_for
+from proxy.core.operations import is_free
 from proxy.core.retries import RetryBudget, retries_for, retry_delay
 from proxy.core.routing import STRATEGIES, Asked, Selection, select
 from proxy.core.trace import Selected
@@ -30,7 +32,7 @@ from proxy.deployments import Deployment
 from proxy.refusals import nobody_to_ask
 from proxy.registry import Group
 from proxy.run import Run
-from teams.errors import ApiError, KeyModelAccessDenied
+from teams.errors import ApiError, BudgetExceeded, KeyModelAccessDenied
 
 T = TypeVar("T")
 Ask = Callable[[Attempt], Coroutine[Any, Any, T]]
@@ -74,7 +76,10 @@ class Router:
             run.trace.note("fallback", model_group=model, after=done[-2], because=type(first).__name__)
             run.call = with_changes(original, fallback.changes, route=run.route) if fallback.changes else original
             try:
+                await readmit(run, model)
                 return await self._of_group(model, ask)
+            except BudgetExceeded as error:
+                run.trace.note("fallback_denied", model_group=model, because=error.message)
             except ApiError as error:
                 if not _may_fall_back(error):
                     raise
@@ -122,9 +127,16 @@ class Router:
                 raise last or UpstreamTimeout(
                     provider=deployment.provider.name, limit=timeout, taken=time.perf_counter() - run.arrived
                 )
+            try:
+                held = await hold_for_upstream(run, group, deployment)
+            except ApiError as error:
+                # Until the next look at the ledger: what others hold may yet be given back.
+                runtime.state.crossed_deployments |= {deployment.id}
+                run.trace.note("passed_over", deployment=deployment.id, because=error.message)
+                continue
             attempt = Attempt(
                 run=run, deployment=deployment, siblings=siblings, group_ids=group.serving, timeout=timeout,
-                limited_by_client=is_clients,
+                limited_by_client=is_clients, held=held,
             )  # fmt: skip
             try:
                 return await self._ask(ask, attempt, group, budget)
@@ -132,8 +144,8 @@ class Router:
                 last = error
                 run.request.labels = run.labels(deployment)
                 await self._ensure_retry(error, name, group, deployment, retries=retries, budget=budget)
-            except BaseException:
-                attempt.abandon()
+            except BaseException as error:
+                attempt.abandon(error)
                 raise
             retries += 1
             run.retries += 1
@@ -265,6 +277,7 @@ class Router:
             prompt_tokens=run.prompt_tokens(),
             tried=frozenset(self._tried),
             region="",
+            free=is_free(run.call.operation),
         )
 
     def _nobody(self, name: str, selection: Selection[Deployment]) -> ApiError:
@@ -300,9 +313,11 @@ def _is_plain(run: Run) -> bool:
         and not settings.enable_pre_call_checks
         and not settings.optional_pre_call_checks
         and settings.default_max_parallel_requests is None
+        and not settings.block_requests_for_models_without_pricing
         and not settings.weights
         and not state.unhealthy
         and not state.crossed_providers
+        and not state.crossed_deployments
     )
 
 
@@ -318,4 +333,4 @@ def _draw(group: Group, run: Run) -> Deployment:
 
 def _may_fall_back(error: ApiError) -> bool:
     """Whatever an upstream said, or that there is none; not what is wrong with the request or with ourselves."""
-    return isinstance(error, (UpstreamError, NoDeploymentAvailable, BudgetCrossed, UnknownModel))
+    return isinstance(error, (UpstreamError, NoDeploymentAvailable, BudgetCrossed, BudgetExceeded, UnknownModel))

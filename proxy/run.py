@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from proxy.bounds import asked_tokens
 from proxy.core.calls import Call
 from proxy.core.measure import estimate_prompt
 from proxy.core.settings import RouterSettings
@@ -18,6 +19,7 @@ from teams.errors import ApiError
 from teams.snapshot import Principal
 
 if TYPE_CHECKING:
+    from proxy.admission import Grant
     from proxy.attempt import Attempt
     from proxy.runtime import Runtime
 
@@ -45,6 +47,9 @@ class Run:
     retries: int = 0
     fallbacks: int = 0
     amount_nano: int = 0
+    prompt_bytes: int = 0
+    grant: "Grant | None" = None
+    cap: int | None = None
     finished: bool = False
     custom: tuple[str, ...] = field(default=())
 
@@ -61,6 +66,12 @@ class Run:
         if wanted and min(wanted) < limit:
             return max(0.001, min(wanted)), min(wanted) < LITTLE_SECONDS
         return limit, False
+
+    def estimated_tokens(self) -> int:
+        """What it will probably take of a limit of tokens: the prompt, and as much as the client allows to be said."""
+        return self.runtime.policy.rated_tokens.of(
+            prompt=(self.prompt_bytes + 3) // 4, completion=asked_tokens(self.call.operation, self.call.body) or 0
+        )
 
     def prompt_tokens(self) -> int:
         """An estimate, for what must fit into a window."""

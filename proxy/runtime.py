@@ -5,22 +5,32 @@ Snapshots are replaced whole by a thread that looks for new revisions; a request
 
 import asyncio
 import logging
+import math
 import random
 import threading
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
+from uuid import uuid4
 
+import orjson
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 from django.http import HttpRequest
 from prometheus_client import REGISTRY
 
 import alerts.services
+from budgets.core.admission import CounterCheck, Seed
+from budgets.counters import rolled_up, spent_now
+from budgets.in_flight import InFlight
+from budgets.late_rollup import LateRollUp
 from budgets.ledger import LedgerWriter
+from budgets.limits.batching import Admission
+from budgets.request_limits import RequestLimits
 from budgets.spool import Spool
 from proxy.auth import ensure_route_allowed
+from proxy.calendar import stored_calendar
 from proxy.deployments import concretize
 from proxy.fleet import Fleet
 from proxy.health_checks import HealthWatch
@@ -34,6 +44,7 @@ from proxy.traces import TraceWriter
 from proxy.upstream import MOST_ANSWER_BYTES, Upstream
 from teams import revisions
 from teams.authentication import ensure_current, ensure_team_not_blocked, identify
+from teams.calendars import set_source
 from teams.errors import ApiError, KeyUnverifiable, UnknownKey
 from teams.services import ADMIN_USER_ID
 from teams.snapshot import KeySnapshot, Principal
@@ -44,6 +55,10 @@ POLL_SECONDS = 1.0
 # Prices are dated, so the table is built again now and then even when no row changed.
 REBUILD_SECONDS = 3600.0
 STALE_SECONDS = 10.0
+COMPARE_SECONDS = 5.0
+URGENT_SECONDS = 10.0
+COMPARED_FOR_SECONDS = 60.0
+MOST_COMPARED = 5000
 MOST_PATTERN_MODELS = 1000
 # What still runs for nobody, such as the slower of two asked, when the process stops.
 STRAGGLERS_SECONDS = 30.0
@@ -60,7 +75,16 @@ class Runtime:
     def __init__(self) -> None:
         self.keys = KeySnapshot(admin_id=ADMIN_USER_ID)
         self.upstream = Upstream(settings.UPSTREAM_NETWORKS)
-        self.ledger = LedgerWriter(Spool(settings.LEDGER_SPOOL_DIR))
+        process = uuid4().hex
+        self.ledger = LedgerWriter(
+            Spool(settings.LEDGER_SPOOL_DIR, process), InFlight(settings.LEDGER_SPOOL_DIR, process), self._note_settled
+        )
+        self.late_roll_up = LateRollUp()
+        self.limits = RequestLimits(self.keys)
+        self.admission = Admission(redis_url=settings.REDIS_URL, spent_now=spent_now)
+        self._counters: dict[str, tuple[int, float]] = {}
+        self._compared_at = 0.0
+        self._settled_at = -math.inf
         self.traces = TraceWriter()
         self.state = RouterState()
         self.fleet = Fleet(self.state, settings.REDIS_URL)
@@ -84,6 +108,8 @@ class Runtime:
         await asyncio.to_thread(self._first_load)
         self.metrics = RequestMetrics(REGISTRY, _custom_labels(self.table))
         self.ledger.start()
+        self.late_roll_up.start()
+        self.admission.start()
         self.traces.start()
         self.fleet.start()
         alerts.services.start_buffer()
@@ -99,6 +125,8 @@ class Runtime:
             await asyncio.wait(self._tasks, timeout=STRAGGLERS_SECONDS)
         await self.upstream.close()
         await self.ledger.stop()
+        await asyncio.to_thread(self.late_roll_up.stop)
+        await self.admission.stop()
         await asyncio.to_thread(self.traces.stop)
         await asyncio.to_thread(alerts.services.stop_buffer)
 
@@ -206,9 +234,9 @@ class Runtime:
         self._database_seen_at = time.monotonic()
         if self._is_new(revisions.KEYS, numbers):
             self.keys.follow(numbers.get(revisions.KEYS, 0))
-        if self._is_new(revisions.DEPLOYMENTS, numbers) or time.monotonic() - self._built_at > REBUILD_SECONDS:
+        if self._is_new(revisions.DEPLOYMENTS, numbers) or self._is_outdated():
             table = load_routing_table(now=datetime.now(UTC))
-            self.policy = Policy.read(table.settings["general_settings"])
+            self.policy = Policy.read(table.settings["general_settings"], table.settings["litellm_settings"])
             self.upstream.networks = (*settings.UPSTREAM_NETWORKS, *self.policy.upstream_networks)
             self.upstream.most_answer_bytes = self.policy.most_answer_bytes or MOST_ANSWER_BYTES
             self.table = table
@@ -216,11 +244,63 @@ class Runtime:
             # The state is the event loop's own.
             self._loop.call_soon_threadsafe(self.state.follow, [one.id for one in table.all_deployments()])
             self._built_at = time.monotonic()
+        revision = (numbers.get(revisions.KEYS, 0), numbers.get(revisions.DEPLOYMENTS, 0))
+        self.limits.refresh(policy=self.policy.limits, calendar=self.table.calendar, revision=revision)
+        self._compare_counters()
         self.spending.refresh(self.table, self.state, now=datetime.now(UTC))
         self.health.refresh(self.table, self.state, now=datetime.now(UTC))
         with self._followed:
             self._seen = {name: numbers.get(name, 0) for name in (revisions.KEYS, revisions.DEPLOYMENTS)}
             self._followed.notify_all()
+
+    def _is_outdated(self) -> bool:
+        """Whether some price may be another by now, though nobody has changed a row."""
+        changes_at = self.table.prices_change_at
+        return time.monotonic() - self._built_at > REBUILD_SECONDS or (
+            changes_at is not None and datetime.now(UTC) >= changes_at
+        )
+
+    def note_counters(self, checks: Sequence[CounterCheck]) -> None:
+        """These are asked for, so they are compared with the ledger now and then."""
+        now = time.monotonic()
+        for check in checks:
+            self._counters[check.key] = (check.expires_at, now)
+
+    def _note_settled(self, lines: Sequence[bytes]) -> None:
+        """What killed processes are charged is in no counter yet, and perhaps nobody asks for those by himself."""
+        now = datetime.now(UTC)
+        for told in map(orjson.loads, lines):
+            checks = self.limits.any_of(
+                self.keys.find(told["key_hash"], now=now) or self.keys.admin,
+                customer_id=told["end_user"],
+                customer=self.keys.customer(told["end_user"]),
+                tags=told["tags"],
+                model=told["model_group"],
+                now=now,
+            )
+            self.note_counters([counter.check for counter in checks.counters])
+        self._settled_at = time.monotonic()
+
+    def _compare_counters(self) -> None:
+        """Raise counters to what is rolled up: what was spent by a process that died was told to nobody."""
+        now = time.monotonic()
+        # What the dead held is void after ten seconds; by then their charges have to be there.
+        is_urgent = now - self._settled_at < URGENT_SECONDS
+        if now - self._compared_at < COMPARE_SECONDS and not is_urgent:
+            return
+        self._compared_at = now
+        known = list(self._counters.items())
+        for key, (_, asked_at) in known:
+            if now - asked_at > COMPARED_FOR_SECONDS:
+                self._counters.pop(key, None)
+        wanted = {key: expires_at for key, (expires_at, _) in known[:MOST_COMPARED]}
+        if wanted:
+            spent = rolled_up(list(wanted))
+            seeds = [Seed(key, nano, wanted[key], only_raises=True) for key, nano in spent.items()]
+            self._loop.call_soon_threadsafe(self._seed, seeds)
+
+    def _seed(self, seeds: Sequence[Seed]) -> None:
+        self.spawn(self.admission.seed(*seeds))
 
     def _is_new(self, name: str, numbers: Mapping[str, int]) -> bool:
         return self._seen.get(name, -1) != numbers.get(name, 0)
@@ -254,8 +334,10 @@ _running: Runtime | None = None
 
 
 def set_running(runtime: Runtime | None) -> None:
+    """The calendar of budgets is the running table's from now on, and that of the rows when nothing runs."""
     global _running  # noqa: PLW0603
     _running = runtime
+    set_source((lambda: runtime.table.calendar) if runtime else stored_calendar)
 
 
 def running() -> Runtime:

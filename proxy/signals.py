@@ -6,6 +6,7 @@ from django.db.models import Model
 
 from alerts import events
 from alerts.events import Event
+from proxy import gateway_budgets
 from proxy.models import ConfigField, Deployment
 from teams import audit, revisions
 from teams.audit import CREATED, Story, Watched
@@ -14,6 +15,7 @@ from teams.signals import management_event
 
 
 def _deployments_changed(row: Model) -> None:
+    gateway_budgets.follow_settings()
     revisions.bump(revisions.DEPLOYMENTS)
 
 

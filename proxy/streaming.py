@@ -93,7 +93,10 @@ class Relay:
         await self._upstream.close()
         await self._settle()
         status = self._error.status_code if self._error else 200
-        self.attempt.run.close(self.attempt, status=status, error=self._error)
+        run = self.attempt.run
+        if run.grant is not None:
+            run.grant.release()
+        run.close(self.attempt, status=status, error=self._error)
 
     async def _read(self) -> AsyncIterator[bytes]:
         reader, attempt = self._reader, self.attempt
@@ -103,6 +106,7 @@ class Relay:
                 if attempt.first_token_at is None and reader.first_token:
                     attempt.saw_first_token()
                 if out and not self._gone.is_set():
+                    attempt.passed_on(reader.events)
                     yield out
             if (out := reader.finish()) and not self._gone.is_set():
                 yield out

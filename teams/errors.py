@@ -18,6 +18,8 @@ ApiError
  |   |- NotFound               404
  |   |- AlreadyExists          409
  |- CustomerBlocked            400
+ |- BudgetExceeded             422, or what a setting says
+ |- RateLimited                429
  |- KeyUnverifiable            503: nobody can say now
 """
 
@@ -93,6 +95,19 @@ class CustomerModelAccessDenied(KeyModelAccessDenied):
 class CustomerBlocked(ApiError):
     status_code = 400
     type = "bad_request_error"
+
+
+class BudgetExceeded(ApiError):
+    type = "budget_exceeded"
+
+    def __init__(self, message: str, *, status: int, headers: dict[str, str] | None = None) -> None:
+        super().__init__(message, headers=headers)
+        self.status_code = status
+
+
+class RateLimited(ApiError):
+    status_code = 429
+    type = "throttling_error"
 
 
 class RouteDenied(PermissionDenied):

@@ -8,13 +8,15 @@ _NAME = re.compile(
     r"(^|_)api_key$|secret|password|credentials?$|(^|_)token$|^(extra_)?headers$|access_key|private_key|^authorization$",
     re.IGNORECASE,
 )
+# What a token costs is none.
+_PRICE = "cost_per_"
 MASK = "***"
 _URL_WITH_LOGIN = re.compile(r"://[^/\s]*@")
 
 
 @functools.lru_cache(maxsize=4096)
 def is_secret_name(name: str) -> bool:
-    return _NAME.search(name) is not None
+    return _NAME.search(name) is not None and _PRICE not in name
 
 
 def without_secrets(value: Any) -> Any:

@@ -110,7 +110,7 @@ WATCHED: dict[type[Model], Watched] = {
     OrganizationMembership: Watched("organization_member"),
     Budget: Watched("budget", _budget_events, changed=_in_snapshot("budget")),
     Customer: Watched("customer", changed=_in_snapshot("customer")),
-    Tag: Watched("tag"),
+    Tag: Watched("tag", changed=_in_snapshot("tag")),
 }
 # What the alert engine keeps for itself as it works is no change by anybody.
 _CHANNEL_STATE = frozenset({"not_before"})

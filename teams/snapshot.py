@@ -2,15 +2,15 @@
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
-from types import MappingProxyType
 from typing import Any
 
 from django.db import models
 
 from teams import revisions
 from teams.errors import Envelope, NotFound
+from teams.limits import COLUMNS, NO_LIMITS, LimitSet, limit_set
 from teams.models import (
     Budget,
     Change,
@@ -19,88 +19,35 @@ from teams.models import (
     Organization,
     RetiredToken,
     Role,
+    Tag,
     Team,
     User,
     VirtualKey,
 )
+from teams.principal import MASTER_KEY_NAME, NOTHING, KnownCustomer, OwnersLimits, Principal
+
+__all__ = ["MASTER_KEY_NAME", "KeySnapshot", "KnownCustomer", "OwnersLimits", "Principal", "load_keys"]
 
 logger = logging.getLogger(__name__)
 
-MASTER_KEY_NAME = "litellm_proxy_master_key"
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
-_NOBODY: frozenset[str] = frozenset()
 # Beyond this, loading everything is cheaper than following row by row.
 _MOST_CHANGES = 5000
 _MOST_PRINCIPALS = 50_000
-
-
-@dataclass(frozen=True, slots=True)
-class Principal:
-    """Who is calling. `key_hash` is a metric label; for the master key it is its well-known name, never its hash."""
-
-    key_hash: str
-    key_alias: str | None = None
-    key_name: str = ""
-    user_id: str | None = None
-    user_email: str | None = None
-    team_id: str | None = None
-    team_alias: str | None = None
-    organization_id: str | None = None
-    role: str = Role.INTERNAL_USER
-    key_models: frozenset[str] = _NOBODY
-    team_models: frozenset[str] = _NOBODY
-    member_models: frozenset[str] = _NOBODY
-    user_models: frozenset[str] = _NOBODY
-    organization_models: frozenset[str] = _NOBODY
-    aliases: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
-    allowed_routes: tuple[str, ...] = ()
-    blocked: bool = False
-    team_blocked: bool = False
-    expires_at: datetime | None = None
-    rpm_limit: int | None = None
-    tpm_limit: int | None = None
-    metadata: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
-    router_settings: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
-
-    @property
-    def is_admin(self) -> bool:
-        return self.role == Role.PROXY_ADMIN
-
-    @property
-    def sees_everything(self) -> bool:
-        return self.role in (Role.PROXY_ADMIN, Role.PROXY_ADMIN_VIEWER)
-
-    @property
-    def is_master(self) -> bool:
-        return self.key_hash == MASTER_KEY_NAME
-
-    @property
-    def limit_headers(self) -> list[tuple[str, str]]:
-        limits = (("x-litellm-key-tpm-limit", self.tpm_limit), ("x-litellm-key-rpm-limit", self.rpm_limit))
-        return [(name, str(limit)) for name, limit in limits if limit is not None]
-
-
-@dataclass(frozen=True, slots=True)
-class KnownCustomer:
-    """An end user of whom more is known than the id. Who has no restriction is not kept here."""
-
-    blocked: bool
-    allowed_models: frozenset[str]
 
 
 Row = tuple[Any, ...]
 
 _KEY = (
     "token_hash", "id", "name", "alias", "user_id", "team_id", "organization_id", "allowed_models", "allowed_routes",
-    "aliases", "blocked", "expires_at", "rpm_limit", "tpm_limit", "metadata",
-    "router_settings",
+    "aliases", "blocked", "expires_at", "metadata", "router_settings", "budget_id", "budget_fallbacks", "created_at",
 )  # fmt: skip
-_USER = ("id", "email", "role", "is_active", "allowed_models")
+_USER = ("id", "email", "role", "is_active", "allowed_models", "created_at")
 _TEAM = ("id", "alias", "allowed_models", "blocked", "metadata", "organization_id", "model_aliases",
-         "default_member_models", "router_settings")  # fmt: skip
-_MEMBER = ("team_id", "user_id", "budget__allowed_models")
-_ORGANIZATION = ("id", "allowed_models")
-_CUSTOMER = ("id", "blocked", "allowed_models")
+         "default_member_models", "router_settings", "member_budget_id", "created_at")  # fmt: skip
+_MEMBER = ("team_id", "user_id", "id", "budget_id", "created_at")
+_ORGANIZATION = ("id", "allowed_models", "budget_id", "created_at")
+_CUSTOMER = ("id", "blocked", "allowed_models", "budget_id", "created_at")
+_BUDGET = ("id", "allowed_models")
 _RETIRED = ("token_hash", "key_id", "valid_until")
 
 
@@ -122,6 +69,8 @@ class KeySnapshot:
         self._members: dict[tuple[str, str], Row] = {}
         self._organizations: dict[str, Row] = {}
         self._customers: dict[str, KnownCustomer] = {}
+        self._budgets: dict[str, Row] = {}
+        self._tags: dict[str, tuple[str, datetime]] = {}
         self._principals: dict[str, Principal] = {}
         self.admin = Principal(key_hash=MASTER_KEY_NAME, user_id=admin_id, role=Role.PROXY_ADMIN)
 
@@ -156,15 +105,25 @@ class KeySnapshot:
     def customer(self, customer_id: str) -> KnownCustomer | None:
         return self._customers.get(customer_id)
 
+    def budget(self, budget_id: str) -> LimitSet:
+        """Of a shared budget; no limits for one that is not there."""
+        return self._budgets[budget_id][-1] if budget_id in self._budgets else NO_LIMITS
+
+    def tag_budgets(self) -> Mapping[str, tuple[LimitSet, datetime]]:
+        """Of tags that have one, with when they were made."""
+        return {name: (self.budget(budget_id), made_at) for name, (budget_id, made_at) in self._tags.items()}
+
     def load(self, number: int) -> None:
         """Read everything. `number` is the revision seen before: what changes meanwhile is followed afterwards."""
-        self._users = {row[0]: row for row in _rows(User.objects, _USER)}
-        self._teams = {row[0]: row for row in _rows(Team.objects, _TEAM)}
-        self._members = {(row[0], row[1]): row for row in _rows(_restricted_members(), _MEMBER)}
+        self._users = {row[0]: row for row in _limited_rows(User.objects, _USER)}
+        self._teams = {row[0]: row for row in _limited_rows(Team.objects, _TEAM)}
+        self._budgets = {row[0]: row for row in _limited_rows(Budget.objects, _BUDGET)}
+        self._tags = {row[0]: (row[1], row[2]) for row in _rows(_budgeted_tags(), _TAG)}
+        self._members = {(row[0], row[1]): row for row in _rows(Membership.objects, _MEMBER)}
         self._organizations = {row[0]: row for row in _rows(Organization.objects, _ORGANIZATION)}
         self._customers = {row[0]: _customer(row) for row in _rows(_restricted_customers(), _CUSTOMER)}
         self._retired = {row[0]: (row[1], row[2]) for row in _rows(RetiredToken.objects, _RETIRED)}
-        keys = {row[0]: row for row in _rows(VirtualKey.objects, _KEY)}
+        keys = {row[0]: row for row in _limited_rows(VirtualKey.objects, _KEY)}
         self._hash_by_id = {row[1]: row[0] for row in keys.values()}
         self._keys = keys
         self._forget()
@@ -209,13 +168,14 @@ class KeySnapshot:
         return principal
 
     def _principal(self, row: Row) -> Principal:
-        key = dict(zip(_KEY, row, strict=True))
-        user = dict(zip(_USER, self._users.get(key["user_id"] or "", ()), strict=False))
-        team = dict(zip(_TEAM, self._teams.get(key["team_id"] or "", ()), strict=False))
+        key = dict(zip((*_KEY, "limits"), row, strict=True))
+        user = dict(zip((*_USER, "limits"), self._users.get(key["user_id"] or "", ()), strict=False))
+        team = dict(zip((*_TEAM, "limits"), self._teams.get(key["team_id"] or "", ()), strict=False))
         organization_id = key["organization_id"] or team.get("organization_id")
         organization = dict(zip(_ORGANIZATION, self._organizations.get(organization_id or "", ()), strict=False))
-        member = self._members.get((key["team_id"], key["user_id"]))
-        own_list = (member and member[2]) or (team.get("default_member_models") if key["user_id"] else ())
+        member = dict(zip(_MEMBER, self._members.get((key["team_id"], key["user_id"]), ()), strict=False))
+        own_list = self._budgets[member["budget_id"]][1] if member.get("budget_id") in self._budgets else ()
+        own_list = own_list or (team.get("default_member_models") if key["user_id"] else ())
         return Principal(
             key_hash=key["token_hash"],
             key_alias=key["alias"],
@@ -237,16 +197,35 @@ class KeySnapshot:
             blocked=key["blocked"] or user.get("is_active") is False,
             team_blocked=bool(team.get("blocked")),
             expires_at=key["expires_at"],
-            rpm_limit=key["rpm_limit"],
-            tpm_limit=key["tpm_limit"],
+            key_id=key["id"],
+            member_id=member.get("id", 0),
+            created_at=key["created_at"],
+            # Each by its own beginning: those who share one must not count it apart.
+            limits=OwnersLimits(
+                key=key["limits"].with_default(self.budget(key["budget_id"] or "")).counted_from(key["created_at"]),
+                team=team.get("limits", NO_LIMITS).counted_from(team.get("created_at")),
+                member=self.budget(member.get("budget_id") or team.get("member_budget_id") or "").counted_from(
+                    member["created_at"]
+                )
+                if member
+                else NO_LIMITS,
+                user=user.get("limits", NO_LIMITS).counted_from(user.get("created_at")),
+                organization=self.budget(organization.get("budget_id") or "").counted_from(
+                    organization.get("created_at")
+                ),
+            ),
+            budget_fallbacks=key["budget_fallbacks"],
             # What an admin wrote for the team wins over what is on the key.
             metadata={**key["metadata"], **(team.get("metadata") or {})},
-            router_settings=key["router_settings"] or team.get("router_settings") or _NOTHING,
+            key_metadata=key["metadata"],
+            team_metadata=team.get("metadata") or NOTHING,
+            tags=_tags(key["metadata"], team.get("metadata") or NOTHING),
+            router_settings=key["router_settings"] or team.get("router_settings") or NOTHING,
         )
 
     def _follow_keys(self, ids: set[str]) -> None:
         numbers = {int(key_id) for key_id in ids}
-        found = {row[1]: row for row in _rows(VirtualKey.objects.filter(pk__in=numbers), _KEY)}
+        found = {row[1]: row for row in _limited_rows(VirtualKey.objects.filter(pk__in=numbers), _KEY)}
         for number in numbers:
             row = found.get(number)
             old = self._hash_by_id.pop(number, None)
@@ -263,10 +242,10 @@ class KeySnapshot:
         _replace(self._retired, ids, {token: (row[1], row[2]) for token, row in found.items()})
 
     def _follow_users(self, ids: set[str]) -> None:
-        _replace(self._users, ids, {row[0]: row for row in _rows(User.objects.filter(pk__in=ids), _USER)})
+        _replace(self._users, ids, {row[0]: row for row in _limited_rows(User.objects.filter(pk__in=ids), _USER)})
 
     def _follow_teams(self, ids: set[str]) -> None:
-        _replace(self._teams, ids, {row[0]: row for row in _rows(Team.objects.filter(pk__in=ids), _TEAM)})
+        _replace(self._teams, ids, {row[0]: row for row in _limited_rows(Team.objects.filter(pk__in=ids), _TEAM)})
 
     def _follow_organizations(self, ids: set[str]) -> None:
         rows = _rows(Organization.objects.filter(pk__in=ids), _ORGANIZATION)
@@ -277,8 +256,26 @@ class KeySnapshot:
         _replace(self._customers, ids, {row[0]: _customer(row) for row in rows})
 
     def _follow_members(self, ids: set[str]) -> None:
-        """Of memberships only those with a list of their own are kept, so all of them is little to read."""
-        self._members = {(row[0], row[1]): row for row in _rows(_restricted_members(), _MEMBER)}
+        """Ids are those of team and user, cut off where they are very long: then all are read."""
+        pairs = {(team, user) for team, _, user in (one.partition("\x1f") for one in ids)}
+        if any(len(one) >= 255 for one in ids):
+            self._members = {(row[0], row[1]): row for row in _rows(Membership.objects, _MEMBER)}
+            return
+        rows = Membership.objects.filter(team__in={team for team, _ in pairs}, user__in={user for _, user in pairs})
+        found = {(row[0], row[1]): row for row in _rows(rows, _MEMBER)}
+        for pair in pairs:
+            if pair in found:
+                self._members[pair] = found[pair]
+            else:
+                self._members.pop(pair, None)
+
+    def _follow_budgets(self, ids: set[str]) -> None:
+        found = {row[0]: row for row in _limited_rows(Budget.objects.filter(pk__in=ids), _BUDGET)}
+        _replace(self._budgets, ids, found)
+
+    def _follow_tags(self, ids: set[str]) -> None:
+        """Few have a budget."""
+        self._tags = {row[0]: (row[1], row[2]) for row in _rows(_budgeted_tags(), _TAG)}
 
 
 _FOLLOWERS: Mapping[str, Callable[[KeySnapshot, set[str]], None]] = {
@@ -289,7 +286,8 @@ _FOLLOWERS: Mapping[str, Callable[[KeySnapshot, set[str]], None]] = {
     "organization": KeySnapshot._follow_organizations,
     "customer": KeySnapshot._follow_customers,
     "membership": KeySnapshot._follow_members,
-    "budget": KeySnapshot._follow_members,
+    "budget": KeySnapshot._follow_budgets,
+    "tag": KeySnapshot._follow_tags,
 }
 
 
@@ -301,17 +299,29 @@ def load_keys(*, admin_id: str) -> KeySnapshot:
 
 
 def _restricted_customers() -> "models.QuerySet[Customer]":
-    return Customer.objects.exclude(blocked=False, allowed_models=[])
+    return Customer.objects.exclude(blocked=False, allowed_models=[], budget=None)
 
 
-def _restricted_members() -> "models.QuerySet[Membership]":
-    with_lists = Budget.objects.exclude(allowed_models=[]).order_by()
-    return Membership.objects.filter(budget__in=with_lists)
+_TAG = ("name", "budget_id", "created_at")
+
+
+def _budgeted_tags() -> "models.QuerySet[Tag]":
+    return Tag.objects.filter(budget__isnull=False)
 
 
 def _customer(row: Row) -> KnownCustomer:
     names = row[2] if isinstance(row[2], (list, tuple)) else ("",)
-    return KnownCustomer(blocked=row[1], allowed_models=frozenset(name for name in names if isinstance(name, str)))
+    return KnownCustomer(
+        blocked=row[1],
+        allowed_models=frozenset(name for name in names if isinstance(name, str)),
+        budget_id=row[3] or "",
+        created_at=row[4],
+    )
+
+
+def _tags(*metadata: Mapping[str, Any]) -> tuple[str, ...]:
+    found = [tag for one in metadata if isinstance(tags := one.get("tags"), (list, tuple)) for tag in tags]
+    return tuple(dict.fromkeys(tag for tag in found if isinstance(tag, str)))
 
 
 def _rows(source: Any, columns: Sequence[str]) -> Iterable[Row]:
@@ -320,7 +330,13 @@ def _rows(source: Any, columns: Sequence[str]) -> Iterable[Row]:
         yield tuple(value or _EMPTY.get(type(value), value) for value in row)
 
 
-_EMPTY: Mapping[type, Any] = {list: (), dict: _NOTHING}
+def _limited_rows(source: Any, columns: Sequence[str]) -> Iterable[Row]:
+    """With what the row limits, as a LimitSet, after its columns."""
+    for row in _rows(source, (*columns, *COLUMNS)):
+        yield (*row[: len(columns)], limit_set(row[len(columns) :]))
+
+
+_EMPTY: Mapping[type, Any] = {list: (), dict: NOTHING}
 
 
 def _replace(known: dict[str, Any], ids: set[str], found: Mapping[str, Any]) -> None:

@@ -87,9 +87,14 @@ ALERTING_ARGS = frozenset(
 # What this version acts on; the rest is read, stored and told to have no effect.
 IN_EFFECT = frozenset(
     """
+    apply_user_budget_to_team_keys budget_duration budget_exceeded_status_code budget_exceeded_throttle_percentage
+    global_max_parallel_requests max_budget max_end_user_budget max_end_user_budget_id max_parallel_requests
+    tag_budget_config token_rate_limit_type
     admin_only_routes alert_to_webhook_url alert_types alerting allowed_fails allowed_fails_policy allowed_ips
-    allowed_routes callbacks consecutive_fails content_policy_fallbacks context_window_fallbacks cooldown_time
-    custom_prometheus_metadata_labels custom_prometheus_tags dangerously_permit_weak_or_unset_master_key database_url
+    allowed_routes block_requests_for_models_without_pricing callbacks consecutive_fails content_policy_fallbacks
+    context_window_fallbacks cooldown_time
+    cost_discount_config cost_margin_config custom_prometheus_metadata_labels custom_prometheus_tags
+    dangerously_permit_weak_or_unset_master_key database_url
     default_fallbacks default_internal_user_params default_key_generate_params default_litellm_params
     default_max_parallel_requests default_team_disabled disable_auto_add_proxy_admin_to_teams disable_cooldowns
     disable_custom_api_keys enable_pre_call_checks enable_tag_filtering enforce_fallback_model_access
@@ -102,8 +107,10 @@ IN_EFFECT = frozenset(
     store_model_in_db stream_timeout tag_filtering_match_any timeout upperbound_key_generate_params
     upstream_allowed_networks use_x_forwarded_for user_header_name
     allow_public_health_readiness_details background_health_check_model_groups background_health_checks
+    maximum_spend_logs_retention_period
     enable_health_check_routing health_check_concurrency health_check_details health_check_ignore_transient_errors
     health_check_interval health_check_staleness_threshold use_shared_health_check
+    budget_reset_time timezone
     """.split()
 )
 

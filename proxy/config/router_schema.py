@@ -22,6 +22,7 @@ class RoutingDefaults(BaseModel):
     default_fallbacks: Any = None
     context_window_fallbacks: Any = None
     content_policy_fallbacks: Any = None
+    block_requests_for_models_without_pricing: Any = None
 
     @field_validator("*")
     @classmethod

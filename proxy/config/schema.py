@@ -1,7 +1,7 @@
 """What a config.yaml must look like. Wrong types and unknown alert types are errors, unknown keys warnings."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from ipaddress import ip_network
 from typing import Annotated, Any, Literal, Self
@@ -9,12 +9,14 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from alerts.events import AlertType
+from budgets.core.terms import read_discount, read_margin
 from proxy.config import known
 from proxy.config.health_schema import HealthChecks, ModelInfo
 from proxy.config.router_schema import RoutingDefaults, check_router_section
 from proxy.core.kinds import did_you_mean
 from proxy.metrics import CustomLabels, ensure_no_clash
 from proxy.trace_policy import DEFAULT_RETENTION
+from teams.calendars import read_calendar
 from teams.periods import parse_duration
 
 
@@ -59,12 +61,34 @@ def _duration(value: str) -> str:
     return value
 
 
+def _time_zone(value: Any) -> Any:
+    read_calendar({"timezone": value})
+    return value
+
+
+def _reset_time(value: Any) -> Any:
+    read_calendar({"budget_reset_time": value})
+    return value
+
+
+def _checked(read: Callable[[Any], object]) -> Callable[[Any], Any]:
+    """The value as it is, once it can be read."""
+
+    def check(value: Any) -> Any:
+        read(value)
+        return value
+
+    return check
+
+
 AlertTypeName = Annotated[AlertType, BeforeValidator(_alert_type)]
 Texts = Annotated[list[str], BeforeValidator(_as_list)]
 PositiveSeconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Network = Annotated[str, AfterValidator(_network)]
 HeaderName = Annotated[str, StringConstraints(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", max_length=100)]
 RouterValues = Annotated[dict[str, Any], AfterValidator(check_router_section)]
+Discount = Annotated[Any, AfterValidator(_checked(read_discount))]
+Margin = Annotated[Any, AfterValidator(_checked(read_margin))]
 WebhookUrl = Annotated[str, StringConstraints(pattern=r"^https?://\S+$")]
 
 
@@ -120,10 +144,13 @@ class GeneralSettings(Section, HealthChecks):
     enforce_fallback_model_access: bool = True
     request_traces: bool | Literal["failures"] = True
     request_traces_retention: Annotated[str, AfterValidator(_duration)] = DEFAULT_RETENTION
+    maximum_spend_logs_retention_period: Annotated[str, AfterValidator(_duration)] | None = None
     spend_report_frequency: Annotated[str, StringConstraints(pattern=r"^[1-9]\d{0,2}d$")] = "7d"
 
 
 class LitellmSettings(Section, RoutingDefaults):
+    cost_discount_config: dict[str, Discount] = {}
+    cost_margin_config: dict[str, Margin] = {}
     callbacks: Texts = []
     default_key_generate_params: dict[str, Any] = {}
     upperbound_key_generate_params: dict[str, Any] = {}
@@ -131,6 +158,8 @@ class LitellmSettings(Section, RoutingDefaults):
     default_internal_user_params: dict[str, Any] = {}
     custom_prometheus_metadata_labels: list[str] = []
     custom_prometheus_tags: list[str] = []
+    timezone: Annotated[str, BeforeValidator(_time_zone)] = "UTC"
+    budget_reset_time: Annotated[str, BeforeValidator(_reset_time)] = "00:00"
 
     @model_validator(mode="after")
     def _labels_are_unique(self) -> Self:

@@ -5,6 +5,7 @@ GatewayError
  |   |- UnknownModel
  |   |- OperationUnsupported
  |- TagsDenied                 401
+ |- PriceUnknown               403, and the operator wants no spending that nobody counts
  |- RequestTooLarge            413
  |- UnsupportedMediaType       415
  |- NoDeploymentAvailable      429, all of a group cool down
@@ -82,6 +83,19 @@ class TagsDenied(GatewayError):
 
     def __init__(self) -> None:
         super().__init__("Not allowed to access model due to tags configuration")
+
+
+class PriceUnknown(GatewayError):
+    status_code = 403
+    type = "model_cost_map_missing"
+    name = "PermissionDeniedError"
+    param = "model"
+
+    def __init__(self, model: str) -> None:
+        super().__init__(
+            f"No price is known for model={_shown(model)}, and requests without one are blocked "
+            "(litellm_settings.block_requests_for_models_without_pricing). Set a price for it first."
+        )
 
 
 class RequestTooLarge(GatewayError):

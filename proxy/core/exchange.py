@@ -15,6 +15,7 @@ from proxy.core.errors import UpstreamFailure
 from proxy.core.measure import estimate_prompt
 from proxy.core.operations import Operation
 from proxy.core.streams import StreamReader, TranslatedStream, named
+from proxy.core.usage import with_what_is_beside
 from proxy.providers.base import Provider, Target, UpstreamRequest
 
 
@@ -37,7 +38,7 @@ class Exchange:
     ) -> tuple[dict[str, Any], Usage | None]:
         """An answer as the client shall see it, under the name `model`, and what was used. Raises UpstreamFailure."""
         parsed = self.provider.parse_response(self.operation, body)
-        usage = self.provider.usage(self.operation, parsed.get("usage"))
+        usage = self.provider.usage(self.operation, with_what_is_beside(parsed.get("usage"), parsed))
         if self.operation is Operation.CHAT:
             named(parsed, fallback_id, created)
         if self.dialect is not None:

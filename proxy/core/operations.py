@@ -34,10 +34,32 @@ CALL_TYPES: dict[Operation, str] = {
     Operation.RERANK: "arerank",
 }
 
+# What reports call them: the path that a client asks.
+ENDPOINTS: dict[str, str] = {
+    CALL_TYPES[operation]: path
+    for operation, path in {
+        Operation.CHAT: "/chat/completions",
+        Operation.COMPLETION: "/completions",
+        Operation.EMBEDDING: "/embeddings",
+        Operation.MESSAGES: "/v1/messages",
+        Operation.RESPONSES: "/responses",
+        Operation.MODERATION: "/moderations",
+        Operation.IMAGE: "/images/generations",
+        Operation.TRANSCRIPTION: "/audio/transcriptions",
+        Operation.SPEECH: "/audio/speech",
+        Operation.RERANK: "/rerank",
+    }.items()
+}
+
 # What can come as a stream of events through the gateway.
 STREAMED = frozenset({Operation.CHAT, Operation.COMPLETION, Operation.MESSAGES, Operation.RESPONSES})
 
 _TRANSCRIPTS_AS_TEXT = frozenset({"text", "srt", "vtt"})
+
+
+def is_free(operation: Operation) -> bool:
+    """Moderation is, at every provider, and so stands in no table of prices."""
+    return operation is Operation.MODERATION
 
 
 def answers_json(operation: Operation, body: Mapping[str, Any]) -> bool:

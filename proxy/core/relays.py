@@ -14,7 +14,7 @@ from budgets.core.pricing import Usage
 from proxy.core.errors import UpstreamError
 from proxy.core.framing import BOUNDARY, count_events, data_of, last_boundary, texts_of
 from proxy.core.streams import LONGEST_EVENT, EventTooLong
-from proxy.core.usage import read_usage
+from proxy.core.usage import read_usage, with_what_is_beside
 
 # The last event repeats the instructions, the tools and the whole output; one may be an image.
 _LONGEST = 16 * LONGEST_EVENT
@@ -42,6 +42,7 @@ def chat_usage(reported: dict[str, Any]) -> dict[str, Any]:
         "prompt_tokens_details": details,
         "completion_tokens_details": reported.get("output_tokens_details"),
         "cache_creation_input_tokens": written,
+        **{name: reported[name] for name in ("service_tier", "server_tool_use") if name in reported},
     }
 
 
@@ -142,7 +143,7 @@ class ResponsesRelay:
         if not self.upstream_id and isinstance(response.get("id"), str):
             self.upstream_id = response["id"]
         if isinstance(response.get("usage"), dict):
-            self.usage = chat_usage(response["usage"])
+            self.usage = chat_usage(with_what_is_beside(response["usage"], response))
 
 
 def _payload(event: bytes) -> dict[str, Any]:

@@ -73,7 +73,8 @@ D = TypeVar("D", bound=Routable)
 class Asked:
     """What of a request decides its way. `tags` are the client's and its key's, not those made from headers;
 
-    `tried` are deployments that have failed it, `region` is where its customer's data may go ("" is anywhere).
+    `tried` are deployments that have failed it, `region` is where its customer's data may go ("" is anywhere). `free`:
+    nobody takes money for it, so it needs no price.
     """
 
     stream: bool
@@ -81,6 +82,7 @@ class Asked:
     prompt_tokens: int
     tried: frozenset[str] = frozenset()
     region: str = ""
+    free: bool = False
 
 
 class View(Protocol):
@@ -140,7 +142,7 @@ def select(deployments: Sequence[D], asked: Asked, view: View, settings: RouterS
         if state is Skip.PROBING:
             probing = [key] if probing is None else [*probing, key]
             state = None
-        why = state or _obstacle(deployment, view, settings)
+        why = state or _obstacle(deployment, asked, view, settings)
         if why is None and checked:
             why = _misfit(deployment, asked)
         if why is None and limited:
@@ -153,11 +155,13 @@ def select(deployments: Sequence[D], asked: Asked, view: View, settings: RouterS
     return Selection(tuple(eligible), tuple(skipped.items()) if skipped else ())
 
 
-def _obstacle(deployment: Routable, view: View, settings: RouterSettings) -> Skip | None:
+def _obstacle(deployment: Routable, asked: Asked, view: View, settings: RouterSettings) -> Skip | None:
     """What there is to check whatever is switched on."""
     if deployment.blocked:
         return Skip.DRAINED
-    if (deployment.budget_nano is not None or settings.provider_budget_config) and view.over_budget(deployment):
+    if settings.block_requests_for_models_without_pricing and deployment.unit_price is None and not asked.free:
+        return Skip.NO_PRICE
+    if view.over_budget(deployment):
         return Skip.BUDGET
     parallel = deployment.max_parallel
     if parallel is None:

@@ -12,6 +12,7 @@ import orjson
 from proxy.core.errors import UpstreamError
 from proxy.core.framing import BOUNDARY, count_events, data_of, first_event, last_boundary, texts_of
 from proxy.core.streams import LONGEST_EVENT, EventTooLong, has_content
+from proxy.core.usage import with_what_is_beside
 
 DONE = b"[DONE]"
 
@@ -102,7 +103,7 @@ class StreamScanner:
         if not self.first_token and has_content(choices):
             self.first_token = True
         if isinstance(chunk.get("usage"), dict):
-            self.usage = chunk["usage"]
+            self.usage = with_what_is_beside(chunk["usage"], chunk)
             return bool(choices) or self.wants_usage
         return True
 

@@ -71,6 +71,7 @@ class RouterSettings:
     max_ejected_percent: float = 50.0
     hedge_after: float | None = None
     enforce_fallback_model_access: bool = True
+    block_requests_for_models_without_pricing: bool = False
     # A key's or a team's own, by deployment.
     weights: Mapping[str, float] = field(default_factory=_nothing)
 
@@ -155,6 +156,7 @@ KINDS: Mapping[str, Kind] = {
     "default_max_parallel_requests": kinds.whole,
     "default_litellm_params": kinds.mapping,
     "enforce_fallback_model_access": kinds.flag,
+    "block_requests_for_models_without_pricing": kinds.flag,
     "max_cooldown_time": kinds.pause,
     "retry_budget_percent": kinds.percent,
     "retry_budget_minimum": kinds.whole,
@@ -168,6 +170,7 @@ GENERAL_NAMES = frozenset({"enforce_fallback_model_access"})
 LITELLM_NAMES = frozenset(
     {
         "allowed_fails",
+        "block_requests_for_models_without_pricing",
         "content_policy_fallbacks",
         "context_window_fallbacks",
         "default_fallbacks",
@@ -176,7 +179,7 @@ LITELLM_NAMES = frozenset(
         "request_timeout",
     }
 )
-ROUTER_NAMES = frozenset(KINDS) - GENERAL_NAMES - {"request_timeout"}
+ROUTER_NAMES = frozenset(KINDS) - GENERAL_NAMES - {"request_timeout", "block_requests_for_models_without_pricing"}
 
 
 def _fields(name: str, value: Any) -> Mapping[str, Any]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from proxy.core.errors import UpstreamError
+from proxy.core.usage import with_what_is_beside
 
 LONGEST_EVENT = 1024 * 1024
 
@@ -94,7 +95,7 @@ class TranslatedStream:
             if not self.upstream_id and isinstance(chunk.get("id"), str):
                 self.upstream_id = chunk["id"]
             if isinstance(chunk.get("usage"), dict):
-                self.usage = chunk["usage"]
+                self.usage = with_what_is_beside(chunk["usage"], chunk)
             self.first_token = self.first_token or has_content(chunk.get("choices"))
             self.events += 1
             parts.append(self.encoder.feed(named(chunk, self.fallback_id, self.created)))

@@ -7,7 +7,7 @@ import orjson
 
 from budgets.core.pricing import Usage
 from proxy.core.errors import UpstreamFailure
-from proxy.core.usage import count
+from proxy.core.usage import cache_creation_1h, count, service_tier, web_searches
 from proxy.providers.anthropic_chat import JSON_TOOL
 from proxy.providers.base import Json
 
@@ -82,15 +82,26 @@ def finish_reason(reason: Any, *, has_calls: bool) -> str:
 def to_openai_usage(reported: Any) -> Json:
     """Anthropic counts what came from the cache or went there apart from the rest of the prompt; OpenAI does not."""
     usage = read_anthropic_usage(reported) or Usage()
-    return {
+    details: Json = {"cached_tokens": usage.cached_tokens}
+    if usage.cache_creation_1h_tokens:
+        details["cache_creation_token_details"] = {
+            "ephemeral_5m_input_tokens": usage.cache_creation_tokens - usage.cache_creation_1h_tokens,
+            "ephemeral_1h_input_tokens": usage.cache_creation_1h_tokens,
+        }
+    told: Json = {
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,
         "total_tokens": usage.total_tokens,
-        "prompt_tokens_details": {"cached_tokens": usage.cached_tokens},
+        "prompt_tokens_details": details,
         "completion_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
         "cache_creation_input_tokens": usage.cache_creation_tokens,
         "cache_read_input_tokens": usage.cached_tokens,
     }
+    if usage.searches:
+        told["server_tool_use"] = {"web_search_requests": usage.searches}
+    if usage.service_tier:
+        told["service_tier"] = usage.service_tier
+    return told
 
 
 def read_anthropic_usage(reported: Any) -> Usage | None:
@@ -108,6 +119,9 @@ def read_anthropic_usage(reported: Any) -> Usage | None:
         cached_tokens=cached,
         cache_creation_tokens=created,
         reasoning_tokens=count(_object(reported.get("output_tokens_details")), "thinking_tokens"),
+        cache_creation_1h_tokens=min(cache_creation_1h(reported), created),
+        searches=web_searches(reported),
+        service_tier=service_tier(reported),
     )
 
 

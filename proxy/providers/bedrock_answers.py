@@ -35,7 +35,7 @@ def chat_completion(answer: Json) -> Json:
     whole: Json = {"id": "", "object": "chat.completion", "created": 0, "model": "", "choices": [choice]}
     if isinstance(usage := answer.get("usage"), dict):
         whole["usage"] = openai_usage(usage)
-    return whole
+    return whole | _service_tier(answer)
 
 
 def openai_usage(reported: Json) -> Json:
@@ -45,14 +45,30 @@ def openai_usage(reported: Json) -> Json:
     """
     read, written = count(reported, "cacheReadInputTokens"), count(reported, "cacheWriteInputTokens")
     prompt, completion = count(reported, "inputTokens") + read + written, count(reported, "outputTokens")
+    details: Json = {"cached_tokens": read}
+    if for_an_hour := _written_for_an_hour(reported):
+        details["cache_creation_token_details"] = {"ephemeral_1h_input_tokens": for_an_hour}
     return {
         "prompt_tokens": prompt,
         "completion_tokens": completion,
         "total_tokens": prompt + completion,
-        "prompt_tokens_details": {"cached_tokens": read},
+        "prompt_tokens_details": details,
         "cache_creation_input_tokens": written,
         "cache_read_input_tokens": read,
     }
+
+
+def _written_for_an_hour(reported: Json) -> int:
+    """`cacheDetails` tells by their time to live what was written (API reference, "TokenUsage" and "CacheDetail")."""
+    entries = reported.get("cacheDetails")
+    found = map(_object, entries) if isinstance(entries, list) else ()
+    return sum(count(entry, "inputTokens") for entry in found if entry.get("ttl") == "1h")
+
+
+def _service_tier(answer: Json) -> Json:
+    """Converse's `serviceTier`, in OpenAI's words."""
+    tier = _object(answer.get("serviceTier")).get("type")
+    return {"service_tier": tier} if isinstance(tier, str) else {}
 
 
 def _message(content: list[Any]) -> Json:
@@ -171,7 +187,9 @@ class ConverseDecoder:
 
     def _metadata(self, payload: Json) -> list[Json]:
         usage = payload.get("usage")
-        return [{**_ENVELOPE, "choices": [], "usage": openai_usage(usage)}] if isinstance(usage, dict) else []
+        if not isinstance(usage, dict):
+            return []
+        return [{**_ENVELOPE, "choices": [], "usage": openai_usage(usage), **_service_tier(payload)}]
 
 
 _ENVELOPE: Json = {"id": "", "object": "chat.completion.chunk", "created": 0, "model": ""}

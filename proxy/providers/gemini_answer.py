@@ -55,7 +55,15 @@ def to_usage(reported: Any) -> Json:
         "total_tokens": prompt + completion,
         "prompt_tokens_details": {"cached_tokens": count(found, "cachedContentTokenCount")},
         "completion_tokens_details": {"reasoning_tokens": thoughts},
+        **_SERVICES.get(str(found.get("trafficType")), {}),
     }
+
+
+# Vertex tells so how it served (cloud.google.com/vertex-ai, GenerateContentResponse.UsageMetadata, "trafficType").
+_SERVICES: dict[str, Json] = {
+    "ON_DEMAND_FLEX": {"service_tier": "flex"},
+    "ON_DEMAND_PRIORITY": {"service_tier": "priority"},
+}
 
 
 def _choice(candidate: Json, answer: Json) -> Json:

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import DatabaseError, connection
@@ -12,11 +13,13 @@ from django.test.utils import CaptureQueriesContext
 
 from budgets.core.pricing import NANO
 from budgets.entries import insert
+from budgets.models import GatewayBudget, Scope
 from proxy.core.settings import RouterSettings
 from proxy.deployments import Deployment, concretize
 from proxy.registry import Group, RoutingTable
 from proxy.spending import REFRESH_SECONDS, UpstreamSpending
 from proxy.state import RouterState
+from teams.periods import Calendar
 from tests.budgets.builders import entry
 from tests.proxy.rows import built
 
@@ -72,7 +75,34 @@ def queries() -> Iterator[list[str]]:
     with CaptureQueriesContext(connection) as captured:
         found: list[str] = []
         yield found
-        found += [query["sql"] for query in captured.captured_queries if "budgets_ledgerentry" in query["sql"]]
+        found += [query["sql"] for query in captured.captured_queries if "budgets_balance" in query["sql"]]
+
+
+def test_budgets_of_the_admins_table_hold_beside_those_of_the_config() -> None:
+    for scope, entity_id, window, limit in (
+        (Scope.PROVIDER, "openai", "1d", 5),
+        (Scope.PROVIDER, "openai", "", 9),
+        (Scope.DEPLOYMENT, "one", "", 3),
+        (Scope.MODEL, "gpt-4o", "", 1),
+    ):
+        GatewayBudget.objects.create(
+            scope=scope, entity_id=entity_id, window=window, max_budget_nano=limit * NANO, started_at=NOW - DAY
+        )
+    watch = Watch(table(deployment("one"), deployment("two"), openai={"budget_limit": 20}))
+
+    spent(2 * NANO, deployment_id="one", at=NOW - timedelta(hours=18))
+    assert watch.look() == NOBODY
+    spent(NANO, deployment_id="one", at=NOW)
+    assert watch.look() == (set(), {"one"})
+    spent(4 * NANO, deployment_id="two", at=NOW)
+    assert watch.look() == ({"openai"}, {"one"})
+    assert watch.look(NOW + DAY) == (set(), {"one"})
+    spent(2 * NANO, deployment_id="two", at=NOW + DAY)
+    assert watch.look(NOW + DAY) == ({"openai"}, {"one"})
+    assert watch.spending.crossings(["one"]) == [
+        "Exceeded budget for provider openai: 9 >= 9",
+        "Exceeded budget for deployment model_name: gpt-4o, litellm_params.model: openai/gpt-4o, model_id: one: 3 >= 3",
+    ]
 
 
 def test_a_provider_is_over_its_budget_when_the_budget_is_spent_and_not_before() -> None:
@@ -185,8 +215,8 @@ def test_models_of_a_pattern_spend_their_deployments_budget() -> None:
     assert watch.look(after=1) == (set(), {"p"})
 
 
-def test_the_ledger_is_asked_now_and_then_and_once_for_each_budget() -> None:
-    watch = Watch(table(deployment("a", max_budget=1), openai=ONE_A_DAY))
+def test_the_balances_are_asked_now_and_then_and_once_for_all_budgets() -> None:
+    watch = Watch(table(deployment("a", max_budget=1), deployment("b", max_budget=1), openai=ONE_A_DAY))
     with queries() as first:
         watch.look()
     with queries() as soon:
@@ -194,7 +224,7 @@ def test_the_ledger_is_asked_now_and_then_and_once_for_each_budget() -> None:
     with queries() as later:
         watch.look(after=1)
 
-    assert (len(first), len(soon), len(later)) == (2, 0, 2)
+    assert (len(first), len(soon), len(later)) == (1, 0, 1)
 
 
 def test_without_budgets_the_ledger_is_never_asked() -> None:
@@ -267,3 +297,14 @@ def test_both_of_litellms_spellings_are_known(given: dict[str, Any]) -> None:
     assert watch.look() == NOBODY
     spent(NANO)
     assert watch.look() == ({"openai"}, set())
+
+
+def test_a_day_of_the_budget_is_one_of_the_calendar() -> None:
+    """Noon in UTC is 17:45 in Kathmandu, where the day began at 18:15 UTC of the day before."""
+    nepal = Calendar(ZoneInfo("Asia/Kathmandu"))
+    watch = Watch(replace(table(deployment("a"), openai=ONE_A_DAY), calendar=nepal))
+    spent(NANO, at=NOW - timedelta(hours=17))
+
+    assert watch.look() == ({"openai"}, set())
+    assert watch.look(NOW + timedelta(hours=6)) == ({"openai"}, set())
+    assert watch.look(NOW + timedelta(hours=6, minutes=15)) == NOBODY

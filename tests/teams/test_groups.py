@@ -49,7 +49,7 @@ def test_team_admins_reach_no_further_than_their_teams() -> None:
         *(f"teams.{verb}_virtualkey" for verb in ("view", "add", "change", "delete")),
         *(f"teams.{verb}_membership" for verb in ("view", "add", "change", "delete")),
         "teams.view_team", "teams.change_team", "teams.view_user", "teams.view_organization",
-        "proxy.view_requesttrace",
+        "proxy.view_requesttrace", "budgets.view_dailyspend",
     }  # fmt: skip
 
 

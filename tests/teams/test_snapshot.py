@@ -13,6 +13,7 @@ from proxy.policy import Policy
 from teams import revisions
 from teams.authentication import identify
 from teams.keys import hash_key
+from teams.limits import NO_LIMITS
 from teams.models import (
     Budget,
     Change,
@@ -26,6 +27,7 @@ from teams.models import (
     VirtualKey,
 )
 from teams.periods import Duration
+from teams.principal import NOT_LIMITED
 from teams.services import ADMIN_USER_ID, ensure_admin, issue_key, regenerate_key
 from teams.snapshot import KeySnapshot, Principal, load_keys
 
@@ -53,7 +55,15 @@ def user(**columns: Any) -> User:
 def test_a_plain_key_may_do_what_anybody_may() -> None:
     found = principal(alias="ci")
 
-    assert found == Principal(key_hash=found.key_hash, key_alias="ci", key_name=found.key_name, role="internal_user")
+    assert found == Principal(
+        key_hash=found.key_hash,
+        key_alias="ci",
+        key_name=found.key_name,
+        key_id=found.key_id,
+        created_at=found.created_at,
+        role="internal_user",
+    )
+    assert found.limits == NOT_LIMITED
     assert not found.is_admin
 
 
@@ -72,7 +82,7 @@ def test_a_key_carries_its_owner_its_team_and_its_limits() -> None:
     assert (found.user_id, found.user_email, found.role) == ("u1", "u@example.com", "proxy_admin_viewer")
     assert (found.team_id, found.team_alias) == ("t1", "search")
     assert (set(found.key_models), set(found.team_models)) == ({"gpt-4o-mini"}, {"gpt-4o"})
-    assert (found.expires_at, found.rpm_limit, found.tpm_limit) == (expires_at, 5, 7)
+    assert (found.expires_at, found.limits.key.rpm, found.limits.key.tpm) == (expires_at, 5, 7)
     assert found.limit_headers == [("x-litellm-key-tpm-limit", "7"), ("x-litellm-key-rpm-limit", "5")]
 
 
@@ -94,6 +104,25 @@ def test_the_teams_metadata_wins_over_the_keys() -> None:
         "cost": "a",
         "own": "b",
     }
+
+
+def test_limits_count_from_when_their_own_owner_was_made_or_from_when_they_say() -> None:
+    organization = Organization.objects.create(id="o", budget=Budget.objects.create(id="b", max_budget_nano=1))
+    team = Team.objects.create(organization=organization, budget_duration="30d", created_at=NOW - timedelta(days=2))
+    found = principal(team=team, user=user(rpm_limit=1, budget_started_at=NOW), max_budget_nano=1)
+
+    limits = found.limits
+    assert limits.team.started_at == team.created_at
+    assert limits.organization.started_at == organization.created_at
+    assert (limits.user.started_at, limits.key.started_at) == (NOW, found.created_at)
+    assert limits.member is NO_LIMITS
+
+
+def test_tags_of_the_key_and_of_its_team_are_carried_both() -> None:
+    team = Team.objects.create(metadata={"tags": ["team", "both"]})
+
+    assert principal(team=team, metadata={"tags": ["own", "both", 7]}).tags == ("own", "both", "team")
+    assert principal(metadata={"tags": "no list"}).tags == ()
 
 
 @pytest.mark.parametrize("name", ["metadata", "allowed_models"])
@@ -122,7 +151,7 @@ def test_the_number_of_queries_does_not_grow_with_the_keys(django_assert_num_que
     for _ in range(10):
         issue_key(VirtualKey(user=owner, team=team))
 
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(10):
         load()
 
 

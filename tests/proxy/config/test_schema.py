@@ -82,6 +82,20 @@ def test_every_alert_type_of_the_article_is_known(name: str) -> None:
         ("litellm_settings: {callbacks: {a: b}}", "litellm_settings.callbacks"),
         ("litellm_settings: {custom_prometheus_tags: prod}", "litellm_settings.custom_prometheus_tags"),
         ("litellm_settings: {custom_prometheus_tags: [1]}", "litellm_settings.custom_prometheus_tags[0]"),
+        ("litellm_settings: {timezone: Europe/Berlni}", "litellm_settings.timezone: this is no time zone"),
+        ("litellm_settings: {timezone: 5}", "litellm_settings.timezone: this is no time zone"),
+        ("litellm_settings: {timezone: null}", "litellm_settings.timezone"),
+        ("litellm_settings: {budget_reset_time: noon}", "litellm_settings.budget_reset_time: this is no time of day"),
+        ("litellm_settings: {budget_reset_time: 12:30}", 'hours and minutes in quotes, such as "06:30"'),
+        ("litellm_settings: {cost_discount_config: 0.1}", "litellm_settings.cost_discount_config"),
+        ("litellm_settings: {cost_discount_config: {openai: 5%}}", "litellm_settings.cost_discount_config.openai"),
+        ("litellm_settings: {cost_discount_config: {openai: 5}}", "litellm_settings.cost_discount_config.openai"),
+        ("litellm_settings: {cost_margin_config: {global: -0.1}}", "litellm_settings.cost_margin_config.global"),
+        (
+            "litellm_settings: {cost_margin_config: {global: {percent: 1}}}",
+            "litellm_settings.cost_margin_config.global",
+        ),
+        ("litellm_settings: {cost_margin_config: {a: {fixed_amount: x}}}", "litellm_settings.cost_margin_config.a"),
         ("router_settings: [1]", "router_settings"),
         ("environment_variables: [A]", "environment_variables"),
     ],
@@ -137,6 +151,17 @@ def test_which_requests_leave_a_trace_is_a_setting(write_config: WriteConfig, te
 
     assert document.general_settings.request_traces == value
     assert document.general_settings.request_traces_retention == "30d"
+    assert document.unknown_keys() == document.without_effect() == []
+
+
+def test_the_calendar_of_budgets_is_a_setting_that_has_effect(write_config: WriteConfig) -> None:
+    text = "litellm_settings: {timezone: Asia/Kathmandu, budget_reset_time: '06:30'}"
+    document = read(write_config(text))
+
+    assert (document.litellm_settings.timezone, document.litellm_settings.budget_reset_time) == (
+        "Asia/Kathmandu",
+        "06:30",
+    )
     assert document.unknown_keys() == document.without_effect() == []
 
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
@@ -102,14 +102,10 @@ def test_a_drained_deployment_takes_nothing() -> None:
     assert chosen((A, Deployment("b", blocked=True))) == ("a", {"b": Skip.DRAINED})
 
 
-def test_a_crossed_budget_counts_only_where_there_is_one() -> None:
+def test_whose_budget_is_crossed_is_skipped_wherever_that_budget_stands() -> None:
     fleet = Fleet(broke=frozenset("ab"))
 
-    assert chosen((A, Deployment("b", budget_nano=1)), fleet=fleet) == ("a", {"b": Skip.BUDGET})
-    assert chosen((A, B, C), fleet=fleet, provider_budget_config={"openai": {}}) == (
-        "c",
-        {"a": Skip.BUDGET, "b": Skip.BUDGET},
-    )
+    assert chosen((A, B, C), fleet=fleet) == ("c", {"a": Skip.BUDGET, "b": Skip.BUDGET})
 
 
 def test_requests_in_flight_are_limited_by_the_deployment_before_the_router() -> None:
@@ -458,3 +454,13 @@ def test_who_has_never_answered_is_tried_first_by_one_request_at_a_time() -> Non
     assert fastest(Fleet(latencies={"a": 0.1}, flying={"b": 1})) == close(a=0, b=0, c=1)
     assert fastest(Fleet(latencies={"a": 0.1}, flying={"b": 1, "c": 1})) == close(a=1, b=0, c=0)
     assert fastest(Fleet(flying={"a": 1, "b": 1, "c": 1})) == close(a=1 / 3, b=1 / 3, c=1 / 3)
+
+
+def test_without_a_price_nobody_serves_where_that_is_asked_for_unless_it_is_free() -> None:
+    guarded = RouterSettings(block_requests_for_models_without_pricing=True)
+    free, priced, unknown = Deployment("f", unit_price=0), Deployment("p", unit_price=5), Deployment("u")
+
+    assert outcome(select([free, priced, unknown], ANYTHING, IDLE, guarded)) == ("fp", {"u": Skip.NO_PRICE})
+    assert outcome(select([unknown], ANYTHING, IDLE, guarded)) == ("", {"u": Skip.NO_PRICE})
+    assert outcome(select([unknown], replace(ANYTHING, free=True), IDLE, guarded)) == ("u", {})
+    assert outcome(select([unknown], ANYTHING, IDLE, PLAIN)) == ("u", {})
