@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from proxy import health_checks, trace_retention
+from proxy import health_checks, spend_retention, trace_retention
 
 # A round of a thousand deployments that do not answer takes that long.
 _ROUND_SECONDS = 3 * 3600
@@ -22,3 +22,8 @@ def forget_health_checks() -> None:
 @shared_task
 def forget_request_traces() -> None:
     trace_retention.forget_traces(now=timezone.now())
+
+
+@shared_task
+def forget_spend_logs() -> None:
+    spend_retention.forget_spend_logs(now=timezone.now())

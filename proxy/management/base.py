@@ -14,6 +14,7 @@ from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.db import transaction
 from django.http import UnreadablePostError
+from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -23,6 +24,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
 from proxy.core.errors import BadRequest, RequestTooLarge
+from proxy.management.negotiation import AsTheRouteSays
 from proxy.policy import client_address
 from proxy.runtime import running
 from teams import actor, revisions
@@ -43,6 +45,7 @@ class Access(Enum):
 
     ANY = "any valid key"
     MEMBER = "any key that belongs to a user, or to a team"
+    USER = "any key that belongs to a user, for what is theirs, and above"
     SELF_SERVICE = "internal users, for what is theirs, and above"
     ORGANIZATION_ADMIN = "admins of an organization and above"
     ADMIN_READ = "proxy admins and viewers"
@@ -145,6 +148,7 @@ def route(
 class ManagementViewSet(ViewSet):
     # Each route says who may call it.
     permission_classes = ()
+    content_negotiation_class = AsTheRouteSays
     tag = ""
 
     @classmethod
@@ -176,7 +180,7 @@ def _endpoint(viewset: type[ManagementViewSet], name: str, declared: Route, wher
     handler = getattr(viewset, name)
 
     @functools.wraps(handler)
-    def endpoint(self: ManagementViewSet, request: Request, **parts: str) -> Response:
+    def endpoint(self: ManagementViewSet, request: Request, **parts: str) -> HttpResponseBase:
         principal: Principal = request.auth  # type: ignore[assignment]
         call = Call(request=request, principal=principal, path=request.path)
         try:
@@ -216,7 +220,7 @@ class Problem(BaseModel):
 
 def _answer(
     handler: Handler, view: ManagementViewSet, call: Call, declared: Route, parts: Mapping[str, str]
-) -> Response:
+) -> HttpResponseBase:
     _ensure_allowed(call, declared)
     given: list[Body] = []
     if declared.body is not None:
@@ -233,11 +237,15 @@ def _answer(
             revisions.hold()
             found = handler(view, call, *given, **parts)
         running().catch_up()
-    response = Response(found.model_dump(mode="json") if isinstance(found, BaseModel) else found)
+    response = found if isinstance(found, HttpResponseBase) else Response(_plain(found))
     if ignored := [name for body in given for name in body.model_extra or {}]:
         shown = [name for name in ignored if name.isascii() and name.isidentifier() and len(name) < 64]
         response.headers["x-tollkeeper-ignored-fields"] = ", ".join(shown[:_SHOWN_FIELDS]) or str(len(ignored))
     return response
+
+
+def _plain(found: Any) -> Any:
+    return found.model_dump(mode="json") if isinstance(found, BaseModel) else found
 
 
 def _ensure_allowed(call: Call, declared: Route) -> None:
@@ -265,6 +273,8 @@ def _reaches(call: Call, access: Access) -> bool:
     principal = call.principal
     if access is Access.MEMBER:
         return principal.user_id is not None or principal.team_id is not None
+    if access is Access.USER:
+        return principal.user_id is not None
     if access is Access.SELF_SERVICE:
         return principal.user_id is not None and principal.role == Role.INTERNAL_USER
     if access is Access.ORGANIZATION_ADMIN:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from budgets.core.pricing import Price, Rate
-from budgets.prices import context_window
 from proxy.deployments import Deployment as Built
 from proxy.management.schemas.models import DeploymentObject
 from proxy.models import Deployment, Source
@@ -56,7 +55,7 @@ def describe(row: Deployment, table: RoutingTable) -> dict[str, Any]:
         "supported_openai_params": _SUPPORTED,
         "tpm": row.litellm_params.get("tpm"),
         "rpm": row.litellm_params.get("rpm"),
-        **_sizes(provider, model),
+        **_sizes(built),
         **_prices(built.price.price if built and built.price else None),
     }
     return {
@@ -70,7 +69,7 @@ def describe(row: Deployment, table: RoutingTable) -> dict[str, Any]:
 def describe_group(name: str, deployments: Sequence[Built]) -> dict[str, Any]:
     """An entry of /model_group/info."""
     prices = [_prices(one.price.price) for one in deployments if one.price]
-    sizes = [_sizes(one.provider.name, one.model) for one in deployments]
+    sizes = [_sizes(one) for one in deployments]
     return {
         "model_group": name,
         "providers": sorted({one.provider.name for one in deployments}),
@@ -86,9 +85,14 @@ def describe_group(name: str, deployments: Sequence[Built]) -> dict[str, Any]:
     }
 
 
-def _sizes(provider: str, model: str) -> dict[str, int | None]:
-    window = context_window(provider=provider, model=model)
-    return {"max_tokens": None, "max_input_tokens": window, "max_output_tokens": None}
+def _sizes(built: Built | None) -> dict[str, int | None]:
+    """LiteLLM's max_tokens is the older name of max_output_tokens."""
+    most = built.max_output_tokens if built else None
+    return {
+        "max_tokens": most,
+        "max_input_tokens": built.max_input_tokens if built else None,
+        "max_output_tokens": most,
+    }
 
 
 def _prices(price: Price | None) -> dict[str, float | None]:

@@ -1,15 +1,21 @@
 """Every management route."""
 
+from proxy.management.activity import GlobalActivity
 from proxy.management.audit import Audit
 from proxy.management.base import urlpatterns as routes
 from proxy.management.budgets import Budgets
 from proxy.management.customers import Customers
+from proxy.management.daily_activity import DailyActivity
 from proxy.management.explain import Explain
 from proxy.management.health import HealthChecks
 from proxy.management.keys import Keys
 from proxy.management.members import TeamMembers
 from proxy.management.models import Models
 from proxy.management.organizations import Organizations
+from proxy.management.spend import Spend
+from proxy.management.spend_global import GlobalSpend
+from proxy.management.spend_logs import SpendLogs
+from proxy.management.spend_report import SpendReport
 from proxy.management.tags import Tags
 from proxy.management.teams import Teams
 from proxy.management.users import Users
@@ -27,6 +33,12 @@ VIEWSETS = (
     Tags,
     Users,
     HealthChecks,
+    Spend,
+    SpendLogs,
+    SpendReport,
+    GlobalSpend,
+    GlobalActivity,
+    DailyActivity,
 )
 
 urlpatterns = routes(*VIEWSETS)

@@ -13,6 +13,7 @@ from budgets.spend import NOTHING, Spend, period_starts, spend_of
 from proxy.management.schemas.fields import Object
 from proxy.management.schemas.limits import dollars, limits_of
 from proxy.management.schemas.users import UserObject
+from teams.calendars import current_calendar
 from teams.models import Membership, OrganizationMembership, User, VirtualKey
 from teams.money import to_dollars
 from teams.periods import parse_duration, period
@@ -100,11 +101,13 @@ def model_usage(row: User, *, now: datetime) -> Object:
 
 def _spent_by_model(row: User, budgets: list[tuple[str, Object]], *, now: datetime) -> dict[str, int]:
     """In one query, each model in the period of its budget."""
+    calendar = current_calendar()
     sums = {}
     for number, (model, budget) in enumerate(budgets):
         counts = Q(model_group=model)
         if duration := budget.get("time_period"):
-            began, _ = period(parse_duration(duration), start=row.budget_started_at or row.created_at, now=now)
+            start = row.budget_started_at or row.created_at
+            began, _ = period(parse_duration(duration), start=start, now=now, calendar=calendar)
             counts &= Q(started_at__gte=began)
         sums[f"sum_{number}"] = Sum("amount_nano", filter=counts)
     spent = LedgerEntry.objects.filter(user_id=row.pk).aggregate(**sums)

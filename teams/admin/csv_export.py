@@ -2,9 +2,11 @@
 
 import csv
 import io
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
+from itertools import islice
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -29,43 +31,54 @@ class Column:
 def csv_response(
     request: HttpRequest, rows: "QuerySet[Any]", columns: Sequence[Column], *, filename: str
 ) -> StreamingHttpResponse:
-    parts = _Parts(rows, columns)
-    # Under ASGI, Django would read an ordinary iterator to its end before it sends the first byte.
-    body: Any = parts.read_aside() if isinstance(request, ASGIRequest) else parts.read()
+    titles = [column.title for column in columns]
+    return csv_of(request, titles, _in_parts(rows, columns), filename=filename)
+
+
+def csv_of(
+    request: HttpRequest, titles: Sequence[str], rows: Iterable[Sequence[object]], *, filename: str
+) -> StreamingHttpResponse:
+    """`rows` are asked for while the file is sent, on one thread after another: no transaction may depend on it."""
     headers = {"Content-Disposition": f'attachment; filename="{filename}"', "X-Content-Type-Options": "nosniff"}
-    return StreamingHttpResponse(body, content_type="text/csv; charset=utf-8", headers=headers)
+    return streamed(request, _parts(titles, iter(rows)), content_type="text/csv; charset=utf-8", headers=headers)
 
 
-class _Parts:
+def streamed(
+    request: HttpRequest, parts: Iterator[str | bytes], *, content_type: str, headers: Mapping[str, str] | None = None
+) -> StreamingHttpResponse:
+    """Each part is sent once it is made, none of them empty."""
+    # Under ASGI, Django would read an ordinary iterator to its end before it sends the first byte.
+    body: Any = _read_aside(parts) if isinstance(request, ASGIRequest) else parts
+    return StreamingHttpResponse(body, content_type=content_type, headers=dict(headers or {}))
+
+
+def _parts(titles: Sequence[str], rows: Iterator[Sequence[object]]) -> Iterator[str | bytes]:
+    yield _text([titles])
+    while found := list(islice(rows, _ROWS_AT_ONCE)):
+        yield _text(found)
+
+
+async def _read_aside(parts: Iterator[str | bytes]) -> AsyncIterator[str | bytes]:
+    while part := await sync_to_async(_next)(parts):
+        yield part
+
+
+def _next(parts: Iterator[str | bytes]) -> str | bytes:
+    return next(parts, "")
+
+
+def _in_parts(rows: "QuerySet[Any]", columns: Sequence[Column]) -> Iterator[list[object]]:
     """A query for each part, from where the last one ended: no transaction stays open while somebody downloads."""
+    ordered = rows.order_by("pk").values_list("pk", *[column.path for column in columns])
+    found = list(ordered[:_ROWS_AT_ONCE])
+    while found:
+        for row in found:
+            yield [_cell(column, value) for column, value in zip(columns, row[1:], strict=True)]
+        found = list(ordered.filter(pk__gt=found[-1][0])[:_ROWS_AT_ONCE])
 
-    def __init__(self, rows: "QuerySet[Any]", columns: Sequence[Column]) -> None:
-        self._rows = rows.order_by("pk").values_list("pk", *[column.path for column in columns])
-        self._columns = columns
-        self._last: Any = None
 
-    def read(self) -> Iterator[str]:
-        yield _text([[column.title for column in self._columns]])
-        while part := self._next():
-            yield part
-
-    async def read_aside(self) -> AsyncIterator[str]:
-        yield _text([[column.title for column in self._columns]])
-        while part := await sync_to_async(self._next)():
-            yield part
-
-    def _next(self) -> str:
-        rows = self._rows if self._last is None else self._rows.filter(pk__gt=self._last)
-        found = list(rows[:_ROWS_AT_ONCE])
-        if not found:
-            return ""
-        self._last = found[-1][0]
-        return _text(
-            [[self._cell(column, value) for column, value in zip(self._columns, row[1:], strict=True)] for row in found]
-        )
-
-    def _cell(self, column: Column, value: Any) -> object:
-        return "" if value is None else column.shown(value)
+def _cell(column: Column, value: Any) -> object:
+    return "" if value is None else column.shown(value)
 
 
 def _text(rows: Sequence[Sequence[object]]) -> str:
@@ -77,4 +90,6 @@ def _text(rows: Sequence[Sequence[object]]) -> str:
 def _defused(cell: object) -> object:
     if isinstance(cell, datetime):
         return cell.isoformat()
+    if isinstance(cell, Decimal):
+        return f"{cell:f}"
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell

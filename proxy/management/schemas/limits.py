@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 from budgets.spend import current_period
 from proxy.management.base import Body
 from proxy.management.schemas.fields import Answer, Count, Object, Text, Time
+from teams.calendars import current_calendar
 from teams.errors import Invalid
 from teams.models import Limits
 from teams.money import to_dollars, to_nano
@@ -144,7 +145,8 @@ def limits_of(row: Limits, *, now: datetime) -> Object:
 
 
 def _shown_window(row: Limits, window: Object, *, now: datetime) -> Object:
-    _, ends = period(parse_duration(window["budget_duration"]), start=row.budget_started_at or now, now=now)
+    duration, start = parse_duration(window["budget_duration"]), row.budget_started_at or now
+    _, ends = period(duration, start=start, now=now, calendar=current_calendar())
     return {**window, "reset_at": ends.isoformat()}
 
 

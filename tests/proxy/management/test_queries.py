@@ -43,7 +43,7 @@ def test_a_page_of_users() -> None:
         assert all(user["teams"] and user["organization_memberships"] for user in shown)
         assert set(counts.values()) == {1}
 
-    assert queries(lambda: show(few)) == queries(lambda: show(many)) == 6
+    assert queries(lambda: show(few)) == queries(lambda: show(many)) == 7
 
 
 def customers(group: str, count: int) -> QuerySet[Customer]:
@@ -60,4 +60,4 @@ def test_a_page_of_customers() -> None:
     def show(rows: QuerySet[Customer]) -> None:
         assert customer_objects(list(rows), now=NOW)
 
-    assert queries(lambda: show(few)) == queries(lambda: show(many)) == 5
+    assert queries(lambda: show(few)) == queries(lambda: show(many)) == 7
