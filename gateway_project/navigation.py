@@ -34,8 +34,11 @@ _SECTIONS: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...] = (
     (
         "Money",
         (
+            ("Spend", "monitoring", "budgets.DailySpend"),
+            ("Gateway budgets", "account_balance", "budgets.GatewayBudget"),
             ("Ledger", "receipt_long", "budgets.LedgerEntry"),
-            ("Prices", "price_change", "budgets.PriceSnapshot"),
+            ("Prices", "price_change", "budgets.ModelPrice"),
+            ("Prices used", "request_quote", "budgets.PriceSnapshot"),
             ("Adjustments", "balance", "budgets.SpendAdjustment"),
         ),
     ),

@@ -106,6 +106,11 @@ def watch(model: type[models.Model], watched: Watched) -> None:
         _watch_relation(model, watched, relation)
 
 
+def name(watched: Watched) -> None:
+    """For what is only noted: whose rows are facts that nobody changes."""
+    _watched[watched.object_type] = watched
+
+
 def _watch_relation(model: type[models.Model], watched: Watched, relation: str) -> None:
     through = getattr(model, relation).through
 

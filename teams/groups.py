@@ -29,14 +29,14 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     TEAM_ADMIN: (
         "teams.view_virtualkey", "teams.add_virtualkey", "teams.change_virtualkey", "teams.delete_virtualkey",
         "teams.view_team", "teams.change_team", "teams.*_membership", "teams.view_user", "teams.view_organization",
-        "proxy.view_requesttrace",
+        "proxy.view_requesttrace", "budgets.view_dailyspend",
     ),
     OPERATOR: (
         *_PEOPLE, "teams.block_virtualkey", "proxy.*_deployment", "proxy.*_configfield",
         "proxy.view_requesttrace", "alerts.view_*",
         "alerts.*_alertchannel", "alerts.*_alertroute", "alerts.*_alertsettings",
     ),
-    FINANCE: (*_PEOPLE, "teams.change_budget", "budgets.view_*"),
+    FINANCE: (*_PEOPLE, "teams.change_budget", "budgets.change_gatewaybudget", "budgets.view_*"),
     ADMIN: ("*.*",),
 }  # fmt: skip
 

@@ -70,7 +70,7 @@ class MemberInline(TypedFields, TabularInline):
 
 class TeamMembers(MemberInline):
     model = Membership
-    fields = ("user", "role", "budget")
+    fields: tuple[str, ...] = ("user", "role", "budget")
     autocomplete_fields = ("user", "budget")
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Membership]":
@@ -107,7 +107,7 @@ class TeamsOfUser(OfUser, MemberInline):
     model = Membership
     verbose_name = "team"
     verbose_name_plural = "teams"
-    fields = ("team", "role", "budget")
+    fields: tuple[str, ...] = ("team", "role", "budget")
     autocomplete_fields = ("team", "budget")
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Membership]":

@@ -1,5 +1,6 @@
 """The pages of customers, tags and budgets."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
@@ -18,7 +19,7 @@ from teams.admin.page import STAMPS, TECHNICAL
 from teams.admin.scope import GlobalPage
 from teams.admin.teams import BlockedFilter
 from teams.admin.texts import STATES, budget_of, dollars, state_of
-from teams.admin.verbs import VerbPage, block_verbs
+from teams.admin.verbs import Verb, VerbPage, block_verbs
 from teams.models import (
     Budget,
     Customer,
@@ -69,7 +70,9 @@ def may_block(request: HttpRequest, customer: Customer) -> bool:
 @admin.register(Customer)
 class CustomerPage(VerbPage, PayerPage):
     facts = ("state", *STAMPS)
-    verbs = block_verbs(may_block, consequence="Requests in this customer's name are refused from the next one on.")
+    verbs: Sequence[Verb] = block_verbs(
+        may_block, consequence="Requests in this customer's name are refused from the next one on."
+    )
     list_display = ("id", "alias", "state", "budget", "made")
     sortable_by = ("id",)
     list_filter = (BlockedFilter, ("budget", VisibleFilter))

@@ -21,7 +21,7 @@ from teams.admin.page import STAMPS, TECHNICAL
 from teams.admin.reach import reach_of
 from teams.admin.scope import ScopedPage
 from teams.admin.texts import STATES, budget_of, state_of
-from teams.admin.verbs import VerbPage, block_verbs
+from teams.admin.verbs import Verb, VerbPage, block_verbs
 from teams.models import Membership, Organization, Team, VirtualKey
 from teams.services import delete_team, discard_budgets
 
@@ -103,7 +103,7 @@ def may_block(request: HttpRequest, team: Team) -> bool:
 @admin.register(Team)
 class TeamPage(SavesMembers, VerbPage, ScopedPage):
     form = TeamForm
-    verbs = block_verbs(may_block, consequence="Each of its keys is refused from its next request on.")
+    verbs: Sequence[Verb] = block_verbs(may_block, consequence="Each of its keys is refused from its next request on.")
     list_display = (
         "__str__",
         "id",

@@ -8,7 +8,7 @@ from django.db.models import Model
 
 from alerts.models import AlertChannel, AlertRoute, AlertSettings, Delivery, Incident
 from budgets import entries
-from budgets.models import LedgerEntry, PriceSnapshot, Scope, SpendAdjustment
+from budgets.models import GatewayBudget, LedgerEntry, ModelPrice, PriceSnapshot, Scope, SpendAdjustment
 from proxy.models import ConfigField, Deployment, RequestTrace
 from teams.models import (
     AuditEntry,
@@ -82,6 +82,23 @@ def audit_entry(number: int) -> AuditEntry:
 
 def adjustment(number: int) -> SpendAdjustment:
     return SpendAdjustment.objects.create(scope=Scope.KEY, entity_id=str(number), amount_nano=-5, at=AT)
+
+
+def membership(number: int) -> Membership:
+    made = team(7000 + number).memberships.get()
+    made.budget = budget(7000 + number)
+    made.save()
+    return made
+
+
+def gateway_budget(number: int) -> GatewayBudget:
+    return GatewayBudget.objects.create(
+        scope=Scope.TAG, entity_id=f"tag-{number}", window="30d", max_budget_nano=10**9, started_at=AT
+    )
+
+
+def model_price(number: int) -> ModelPrice:
+    return ModelPrice.objects.create(provider="openai", model=f"m-{number}", prices={"input_cost_per_token": 1e-6})
 
 
 def price_snapshot(number: int) -> PriceSnapshot:
@@ -158,12 +175,15 @@ MAKERS: dict[str, Callable[[int], Model]] = {
     "teams_user": user,
     "teams_team": team,
     "teams_virtualkey": virtual_key,
+    "teams_membership": membership,
     "teams_organization": organization,
     "teams_customer": customer,
     "teams_tag": tag,
     "teams_budget": budget,
     "teams_auditentry": audit_entry,
     "budgets_spendadjustment": adjustment,
+    "budgets_gatewaybudget": gateway_budget,
+    "budgets_modelprice": model_price,
     "budgets_pricesnapshot": price_snapshot,
     "budgets_ledgerentry": ledger_entry,
     "proxy_deployment": deployment,

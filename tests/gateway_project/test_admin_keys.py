@@ -136,7 +136,7 @@ def test_many_keys_are_blocked_after_one_question(page: Client) -> None:
 def test_reset_spend_counts_the_period_as_nothing(page: Client) -> None:
     row, _ = made(max_budget_nano=10**9)
     SpendAdjustment.objects.create(scope=Scope.KEY, entity_id=str(row.pk), amount_nano=5, at=timezone.now())
-    assert "$0.000000005 of the budget" in page.get(url(KEYS, "change", row.pk)).content.decode()
+    assert "$0.000000005 of $1.00" in page.get(url(KEYS, "change", row.pk)).content.decode()
 
     page.get(url(KEYS, "reset_spend", row.pk))
     assert SpendAdjustment.objects.count() == 1, "asking changes nothing"

@@ -233,7 +233,7 @@ def test_the_sidebar_of_each_group_is_what_the_group_is_for(client: Client) -> N
         navigation = client.get("/admin/").context["sidebar_navigation"]
         titles[group] = [item["title"] for section in navigation for item in section["items"]]
 
-    assert titles[TEAM_ADMIN] == ["Keys", "Teams", "Users", "Organizations", "Requests", "Route preview"]
+    assert titles[TEAM_ADMIN] == ["Keys", "Teams", "Users", "Organizations", "Requests", "Route preview", "Spend"]
     assert "Ledger" in titles[FINANCE]
     assert "Deployments" not in titles[FINANCE]
     assert {"Deployments", "Config fields", "Channels", "Routes", "Settings"} <= set(titles[OPERATOR])

@@ -1,0 +1,198 @@
+"""Admin pages of the ledger, the prices it was charged by, and adjustments."""
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.contrib import admin
+from django.contrib.admin import SimpleListFilter, display
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin
+from unfold.widgets import UnfoldAdminTextInputWidget
+
+from budgets.core.pricing import Unit
+from budgets.corrections import can_be_corrected, correct_amount, corrected_nano
+from budgets.models import HEALTH_CHECK_KEY, Basis, LedgerEntry, PriceSnapshot, SpendAdjustment
+from teams.admin.reach import reach_of
+from teams.admin.texts import dollars
+from teams.admin.verbs import Done, Verb, VerbPage
+from teams.models import Organization
+from teams.models.grants import DollarsFormField
+
+
+class FactsOnly:
+    """They are written by the gateway and only looked at here."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+
+class ReadOnlyPage(FactsOnly, ModelAdmin):
+    pass
+
+
+@admin.register(PriceSnapshot)
+class PriceSnapshotPage(ReadOnlyPage):
+    list_display = ("provider", "model", "source", "created_at")
+    list_filter = ("source", "provider")
+    search_fields = ("provider", "model")
+
+
+class KindFilter(SimpleListFilter):
+    """Health checks are in the ledger since their provider bills them, and would hide what clients asked for."""
+
+    title = "kind"
+    parameter_name = "kind"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> tuple[tuple[str, str], ...]:
+        return (("health", "Health checks"), ("all", "All"))
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        requests, *others = super().choices(changelist)
+        yield {**requests, "display": "Requests"}
+        yield from others
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[LedgerEntry]) -> QuerySet[LedgerEntry]:
+        if self.value() == "health":
+            return queryset.filter(key_hash=HEALTH_CHECK_KEY)
+        return queryset if self.value() == "all" else queryset.exclude(key_hash=HEALTH_CHECK_KEY)
+
+
+_PLURALS: dict[str, str] = {Unit.IMAGE: "images", Unit.CHARACTER: "characters", Unit.QUERY: "queries"}
+
+
+class OrganizationFilter(SimpleListFilter):
+    """The entries keep its id alone."""
+
+    title = "organization"
+    parameter_name = "organization_id__exact"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> tuple[tuple[str, str], ...]:
+        rows = admin.site._registry[Organization].get_queryset(request).order_by("alias", "pk")
+        names = {row.pk: str(row) for row in rows[:_MOST_CHOICES]}
+        if chosen := self.value():
+            # It may be gone, and its entries are not.
+            names.setdefault(chosen, chosen)
+        return tuple(names.items())
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[LedgerEntry]) -> QuerySet[LedgerEntry]:
+        return queryset.filter(organization_id=self.value()) if self.value() else queryset
+
+
+class PriceFilter(SimpleListFilter):
+    """What was served without a price; a failure and a correction need none."""
+
+    title = "price"
+    parameter_name = "price"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> tuple[tuple[str, str], ...]:
+        return (("none", "No price was known"), ("known", "Priced"))
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[LedgerEntry]) -> QuerySet[LedgerEntry]:
+        if self.value() == "none":
+            return queryset.filter(price=None).exclude(basis__in=_NEEDS_NO_PRICE)
+        return queryset.exclude(price=None) if self.value() == "known" else queryset
+
+
+_MOST_CHOICES = 100
+_NEEDS_NO_PRICE = (Basis.NONE, Basis.CORRECTION)
+
+
+class CorrectionForm(forms.Form):
+    amount = DollarsFormField(label="What it costs in truth", help_text="US dollars, all corrections included.")
+    reason = forms.CharField(max_length=500, widget=UnfoldAdminTextInputWidget, help_text="For the audit trail.")
+
+
+def may_correct(request: HttpRequest, entry: LedgerEntry) -> bool:
+    return reach_of(request).is_admin
+
+
+def correct(request: HttpRequest, entry: LedgerEntry, given: dict[str, Any]) -> Done:
+    to_nano, reason = given["amount"], given["reason"]
+    by_nano = correct_amount(entry, to_nano=to_nano, reason=reason, now=timezone.now(), actor_id=str(request.user.pk))
+    changed = f"{'+' if by_nano > 0 else ''}{dollars(by_nano)}"
+    return Done(f"It costs {dollars(to_nano)} now ({changed}). Reason: {reason}")
+
+
+CORRECT = Verb(
+    name="correct", title="Correct the amount", icon="edit_note", may=may_correct, do=correct, fits=can_be_corrected,
+    form=CorrectionForm,
+    question="The entry stays as it is. Another one holds the difference, in the same period and for the same payers.",
+)  # fmt: skip
+
+
+@admin.register(LedgerEntry)
+class LedgerEntryPage(FactsOnly, VerbPage):
+    verbs = (CORRECT,)
+    facts = ("corrections",)
+    list_display = (
+        "started_at",
+        "model_group",
+        "key_alias",
+        "team_id",
+        "status_code",
+        "prompt_tokens",
+        "completion_tokens",
+        "counted",
+        "amount",
+        "basis",
+    )
+    list_filter = (KindFilter, "status", "basis", PriceFilter, OrganizationFilter, "stream", "unit", "provider")
+    search_fields = ("=call_id", "=upstream_id", "=key_hash")
+    search_help_text = "A call id, an upstream id or the hash of a key."
+    date_hierarchy = "started_at"
+    show_full_result_count = False
+
+    @display(description="units", ordering="units")
+    def counted(self, entry: LedgerEntry) -> str:
+        if entry.unit == Unit.MILLISECOND:
+            return f"{entry.units / 1000:,.3f} s"
+        named = entry.unit if entry.units == 1 else _PLURALS.get(entry.unit, entry.unit)
+        return f"{entry.units:,} {named}" if entry.units else ""
+
+    @display(description="amount", ordering="amount_nano")
+    def amount(self, entry: LedgerEntry) -> str:
+        needs_none = entry.price_id or not entry.amount_nano or entry.basis == Basis.CORRECTION
+        return dollars(entry.amount_nano) if needs_none else "no price"
+
+    @display(description="corrections")
+    def corrections(self, entry: LedgerEntry) -> SafeString | str:
+        if entry.corrects is not None:
+            return format_html("It corrects {}.", _link(entry.corrects, str(entry.corrects)))
+        rows = LedgerEntry.objects.filter(started_at=entry.started_at, corrects=entry.pk).order_by("pk")
+        found = [(_link(row.pk, dollars(row.amount_nano)),) for row in rows]
+        if not found:
+            return "-"
+        total = dollars(corrected_nano(entry))
+        return format_html("{}: {} in all", format_html_join(", ", "{}", found), total)
+
+
+def _link(pk: UUID, text: str) -> SafeString:
+    address = reverse("admin:budgets_ledgerentry_change", args=[pk])
+    return format_html('<a href="{}" class="text-link">{}</a>', address, text)
+
+
+@admin.register(SpendAdjustment)
+class SpendAdjustmentPage(ReadOnlyPage):
+    list_display = ("at", "scope", "entity_id", "amount", "actor_id")
+    list_filter = ("scope",)
+    search_fields = ("=entity_id", "=actor_id")
+    search_help_text = "Whose it is, or who made it: an id."
+    show_full_result_count = False
+    sortable_by = ()
+
+    @display(description="amount")
+    def amount(self, row: SpendAdjustment) -> str:
+        return dollars(row.amount_nano)
