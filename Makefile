@@ -33,8 +33,8 @@ types: $(VENV)/.installed-test ## mypy, strict
 bench: $(VENV)/.installed-test ## Measure requests per second and core beside the known limits
 	$(BIN)/python -m benchmarks.run
 
-faults: $(VENV)/.installed-test ## The fault tests at full length: kills, outages, a deployment that dies for a minute
-	FAULT_SECONDS=60 $(BIN)/python -m pytest -q -n 0 -s tests/faults
+faults: $(VENV)/.installed-test ## The fault tests at full length: 100 kills, outages of a minute (FAULT_SEED= for the kills of another run)
+	FAULT_SECONDS=60 FAULT_CYCLES=100 FAULT_OUTAGE=60 $(BIN)/python -m pytest -q -n 0 -s tests/faults
 
 lock: $(VENV)/.installed ## Renew requirements.lock and requirements-test.lock (hashes, Python 3.11 to 3.13)
 	$(BIN)/python -m pip install --quiet uv

@@ -3,11 +3,14 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from django.db import connection
 
+from budgets.models import LedgerEntry, LedgerHorizon
 from tests.fakes.slack import FakeSlack
 from tests.fakes.upstream import FakeUpstream
 from tests.gateway import Store
@@ -25,6 +28,20 @@ def started(service: AbstractContextManager[S], request: pytest.FixtureRequest) 
         if os.environ.get("CI") == "true":
             pytest.fail(f"CI must run everything: {reason}")
         pytest.skip(f"not run for want of a component: {reason}")
+
+
+@pytest.fixture(autouse=True)
+def _ledger_can_be_emptied(request: pytest.FixtureRequest) -> Iterator[None]:
+    """After a test that commits, its tables are emptied, which the ledger refuses for what is not long ago."""
+    marker = request.node.get_closest_marker("django_db")
+    commits = "transactional_db" in request.fixturenames or bool(marker and marker.kwargs.get("transaction"))
+    if commits:
+        # So that it is taken down after this one.
+        request.getfixturevalue("_django_db_helper")
+    yield
+    if commits and connection.vendor == "sqlite":
+        LedgerHorizon.objects.create(before=datetime.max.replace(tzinfo=UTC))
+        LedgerEntry.objects.all().delete()
 
 
 @pytest.fixture

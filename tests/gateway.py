@@ -17,7 +17,7 @@ import httpx
 import psycopg
 import yaml
 
-READY_SECONDS = 30.0
+READY_SECONDS = 90.0
 STOP_SECONDS = 20.0
 MASTER_KEY = "sk-functional-master-key-0123456789"
 # Whatever the machine has set must not reach a gateway under test.
@@ -72,6 +72,7 @@ class Gateway:
         deadline = time.monotonic() + READY_SECONDS
         while not (found := re.search(r"Tollkeeper is up: (\S+)", self.log()[written:])):
             if self.process.poll() is not None or time.monotonic() > deadline:
+                self.kill()
                 raise AssertionError(f"the gateway did not start:\n{self.log()}")
             time.sleep(0.02)
         self.url = found.group(1)

@@ -12,7 +12,8 @@ from tests.fakes.sample import sample
 class Billed:
     """One line of the provider's bill; `finished` is False for a stream that was broken off.
 
-    `unit` is what `units` are counted in: image, millisecond, character or query.
+    `unit` is what `units` are counted in: image, millisecond, character or query. `prompt` is the last message, where
+    the provider keeps it.
     """
 
     id: str
@@ -26,6 +27,7 @@ class Billed:
     units: int = 0
     unit: str = ""
     cache_creation_tokens: int = 0
+    prompt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,8 @@ class Completion:
     calls: tuple[ToolCall, ...] = ()
     thoughts: str = ""
     thought_as: str = "reasoning_content"
+    service_tier: str = "default"
+    prompt: str = ""
 
     @property
     def usage(self) -> dict[str, Any]:
@@ -97,7 +101,7 @@ class Completion:
             "object": kind,
             "created": self.created,
             "model": self.model,
-            "service_tier": "default",
+            "service_tier": self.service_tier,
             "system_fingerprint": "fp_44709d6fcb",
         }
 
@@ -137,6 +141,7 @@ class Completion:
             finished=finished,
             cached_tokens=self.cached_tokens,
             reasoning_tokens=int(self.reasoning_tokens * share),
+            prompt=self.prompt,
         )
 
 

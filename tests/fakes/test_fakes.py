@@ -244,6 +244,14 @@ def test_stand_alone_upstream_writes_its_bill_to_a_file(tmp_path: Path, client: 
     assert Billed(**json.loads(bill.read_text())) == _billed(reply["id"], reply["usage"], stream=False)
 
 
+def test_upstream_keeps_what_it_was_asked_when_told_to(upstream: FakeUpstream, client: httpx.Client) -> None:
+    upstream.keeps_prompts = True
+    messages = [{"role": "user", "content": text} for text in ("first", "request 7")]
+    client.post(f"{upstream.url}/v1/chat/completions", json={**CHAT, "messages": messages})
+    client.post(f"{upstream.url}/v1/chat/completions", json={**CHAT, "messages": messages, "stream": True})
+    assert [bill.prompt for bill in upstream.wait_for_billed(2)] == ["request 7"] * 2
+
+
 def test_slack_accepts_a_message(slack: FakeSlack, client: httpx.Client) -> None:
     answer = client.post(f"{slack.url}/services/T/B/X", json={"text": "Budget crossed"})
     assert (answer.status_code, answer.text) == (200, "ok")

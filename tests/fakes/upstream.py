@@ -38,6 +38,7 @@ class FakeUpstream(FakeServer):
     `completion_tokens` None counts the answer; `max_tokens` of a request caps it. `cut_after_chunks` resets a stream
     after so many chunks of content, and a broken stream is billed for what it had sent. `api_key` None takes any key.
     `tells_usage`: with the last chunk of a stream, and refuses to be asked for it, as Mistral and its like do.
+    With `keeps_prompts` a line of the bill says what it was asked last, by which a test finds its request again.
     `others` are the settings of embeddings, images, audio and rankings. It calls tools when told to, or when
     `uses_tools` and none has answered yet; `thoughts` go before the answer, under the name `thought_as`.
     """
@@ -49,6 +50,7 @@ class FakeUpstream(FakeServer):
     uses_tools: bool = False
     thoughts: str = ""
     thought_as: str = "reasoning_content"
+    service_tier: str = "default"
     chunk_count: int = 4
     chunk_delay_seconds: float = 0.0
     cut_after_chunks: int | None = None
@@ -59,6 +61,7 @@ class FakeUpstream(FakeServer):
     headers: dict[str, str] = field(default_factory=dict)
     others: Others = field(default_factory=Others)
     billing_file: Path | None = None
+    keeps_prompts: bool = False
     port: int = 0
     billed: list[Billed] = field(default_factory=list, init=False)
     _tokens_spent: int = field(default=0, init=False, repr=False)
@@ -174,7 +177,9 @@ class FakeUpstream(FakeServer):
         answered = len(self.answer) // 4 + 1 if self.completion_tokens is None else self.completion_tokens
         wanted = answered + self.reasoning_tokens
         calls = tool_calls(asked, eager=self.uses_tools)
-        allowed = asked.get("max_completion_tokens") or asked.get("max_tokens") or wanted
+        limit = asked.get("max_completion_tokens") or asked.get("max_tokens") or 0
+        # As some providers have it, none and less than none is no limit.
+        allowed = limit if limit > 0 else wanted
         return Completion(
             id=f"chatcmpl-{uuid4().hex}",
             created=int(time.time()),
@@ -188,6 +193,8 @@ class FakeUpstream(FakeServer):
             calls=calls,
             thoughts=self.thoughts,
             thought_as=self.thought_as,
+            service_tier=self.service_tier,
+            prompt=_last_text(asked["messages"]) if self.keeps_prompts else "",
         )
 
     def _text(self, asked: dict[str, Any]) -> str:
@@ -271,6 +278,11 @@ def _count_characters(messages: list[dict[str, Any]]) -> int:
     return sum(len(text) for text in [*parts, *(content for content in contents if isinstance(content, str))])
 
 
+def _last_text(messages: list[dict[str, Any]]) -> str:
+    content = messages[-1].get("content")
+    return content if isinstance(content, str) else json.dumps(content)
+
+
 def _split(text: str, count: int) -> list[str]:
     """Exactly `count` pieces; the last ones are empty when the text is shorter."""
     size = -(-len(text) // count)
@@ -298,6 +310,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--billing-file", type=Path)
+    parser.add_argument("--keeps-prompts", action="store_true")
+    parser.add_argument("--completion-tokens", type=int)
     parser.add_argument("--latency-seconds", type=float, default=0.0)
     parser.add_argument("--chunk-count", type=int, default=4)
     parser.add_argument("--chunk-delay-seconds", type=float, default=0.0)

@@ -4,37 +4,17 @@
 """
 
 import os
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
+from tests.faults.provider import started_provider
 from tests.gateway import Gateway, Store, chat, model
 
 SECONDS = float(os.environ.get("FAULT_SECONDS", "6"))
 CLIENTS = 8
-
-
-@contextmanager
-def upstream(port: int = 0) -> "Iterator[tuple[subprocess.Popen[str], str]]":
-    """A provider in a process of its own, and its address."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.fakes.upstream", "--port", str(port), "--latency-seconds", "0.02"],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    try:
-        url = process.stdout.readline().strip()
-        assert url.startswith("http://")
-        yield process, url
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
+LATENCY = "--latency-seconds=0.02"
 
 
 class Clients:
@@ -73,7 +53,7 @@ class Clients:
 
 def test_killed_deployment_is_noticed_by_nobody(tmp_path: Path, store: Store) -> None:
     with ExitStack() as stack:
-        started = [stack.enter_context(upstream()) for _ in range(3)]
+        started = [stack.enter_context(started_provider(LATENCY)) for _ in range(3)]
         entries = [
             {**model("gpt-4o", url, timeout=5), "model_info": {"id": f"d{index}"}}
             for index, (_, url) in enumerate(started)
@@ -87,7 +67,7 @@ def test_killed_deployment_is_noticed_by_nobody(tmp_path: Path, store: Store) ->
             victim.wait()
             killed = time.monotonic()
             time.sleep(SECONDS / 3)
-            stack.enter_context(upstream(int(url.rpartition(":")[2])))
+            stack.enter_context(started_provider(LATENCY, f"--port={url.rpartition(':')[2]}"))
             back = time.monotonic()
             time.sleep(SECONDS / 3)
             clients.wait_until_served_by("d0", after=back, seconds=15)

@@ -15,6 +15,9 @@ from tests.services import postgres
 CLIENTS = 16
 CYCLES = 4
 ANSWERS_BEFORE_THE_KILL = 60
+ENTRIES = """
+    SELECT call_id, basis, error_class, amount_nano, prompt_tokens, completion_tokens FROM budgets_ledgerentry
+"""
 
 
 class Load:
@@ -50,7 +53,9 @@ class Load:
                 stream = count % 2 == 0
                 try:
                     response = client.post(
-                        "/v1/chat/completions", json=chat(stream=stream), headers={"x-litellm-call-id": call_id}
+                        "/v1/chat/completions",
+                        json=chat(content=call_id, stream=stream),
+                        headers={"x-litellm-call-id": call_id},
                     )
                 except httpx.TransportError:
                     return
@@ -59,6 +64,7 @@ class Load:
 
 
 def test_kill_loses_no_answered_requests_entry(tmp_path: Path, store: Store, upstream: FakeUpstream) -> None:
+    upstream.keeps_prompts = True
     gateway = Gateway(tmp_path / "data", {"model_list": [model("gpt-4o", upstream.url)]}, store=store)
     answered: list[str] = []
     for cycle in range(CYCLES):
@@ -69,15 +75,23 @@ def test_kill_loses_no_answered_requests_entry(tmp_path: Path, store: Store, ups
         gateway.kill()
         load.stop()
         answered += load.answered
+    with gateway:
+        # What was in flight at the last kill is settled by whoever is there.
+        billed = {bill.prompt: bill for bill in upstream.billed}
+        gateway.wait_for_rows("SELECT DISTINCT call_id FROM budgets_ledgerentry", len(billed))
 
-    rows = gateway.rows("SELECT call_id, amount_nano, prompt_tokens, completion_tokens FROM budgets_ledgerentry")
+    rows = gateway.rows(ENTRIES)
+    by_usage = {row[0]: row for row in rows if row[1] == "usage"}
     assert len({row[0] for row in rows}) == len(rows), "an entry was stored twice"
-    missing = set(answered) - {row[0] for row in rows}
-    assert not missing, f"{len(missing)} of {len(answered)} answered requests have no entry"
-    billed = {(bill.prompt_tokens, bill.completion_tokens) for bill in upstream.billed}
-    assert {(prompt, completion) for _, _, prompt, completion in rows} <= billed
-    assert all(amount > 0 for _, amount, _, _ in rows)
-    assert len(rows) <= len(upstream.billed)
+    assert not set(answered) - by_usage.keys(), "answered requests have no entry"
+    assert not billed.keys() - {row[0] for row in rows}, "billed requests have no entry"
+    for call_id, _, _, amount, prompt, completion in by_usage.values():
+        bill = billed[call_id]
+        assert (prompt, completion) == (bill.prompt_tokens, bill.completion_tokens)
+        # Dollars per million tokens, as the price table has them for gpt-4o.
+        assert amount == 2500 * prompt + 10_000 * completion
+    others = {row[:3] for row in rows if row[1] != "usage"}
+    assert others <= {(call_id, "estimated", "GatewayKilled") for call_id, *_ in rows}
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -1,0 +1,142 @@
+"""kill -9 again and again, of any process: what was billed is in the ledger once, and all sums are its sums.
+
+`FAULT_CYCLES=100` gives the length that the figures are quoted for, `FAULT_SEED` the same kills as in another run.
+"""
+
+import os
+import random
+import time
+from dataclasses import replace
+from enum import StrEnum
+from pathlib import Path
+
+from tests.faults.books import (
+    Row,
+    counted,
+    ensure_exact,
+    ensure_header_tells_the_ledgers_sum,
+    ensure_no_drift,
+    read_ledger,
+    spent_by,
+    sums,
+    wait_for_all_billed,
+    wait_until,
+)
+from tests.faults.cast import Cast, tight_nano
+from tests.faults.load import Asked, Load
+from tests.faults.processes import kill_all, kill_main, kill_orphans, kill_web_process
+from tests.faults.provider import INPUT, OUTPUT, TOKENS, provider
+from tests.gateway import Gateway, Store
+
+CYCLES = int(os.environ.get("FAULT_CYCLES", "3"))
+SEED = int(os.environ.get("FAULT_SEED", random.SystemRandom().randrange(10**6)))
+QUIET_SECONDS = 10.0
+ANSWERS_BETWEEN_KILLS = 10
+# More than any request costs, in nano-dollars.
+DEAREST = 100 * INPUT + TOKENS * OUTPUT
+
+
+class Victim(StrEnum):
+    """MAIN has the Celery worker and beat, and looks after the web processes."""
+
+    WEB = "web"
+    MAIN = "main"
+    ALL = "all"
+
+
+def test_whatever_is_killed_the_ledger_has_what_was_billed_once(tmp_path: Path, store: Store) -> None:
+    print(f"FAULT_SEED={SEED} FAULT_CYCLES={CYCLES}")
+    with provider(tmp_path) as upstream:
+        workers = ("--num_workers", "2") if store.redis_url else ()
+        config = {"model_list": [upstream.deployment()]}
+        gateway = Gateway(tmp_path / "data", config, store=store, arguments=workers)
+        gateway.start()
+        try:
+            cast = Cast.make(gateway, tight=CYCLES + 1)
+            asked = _ask_while_killing(gateway, cast, random.Random(SEED))
+            bill = upstream.wait_until_quiet()
+            rows = wait_for_all_billed(gateway, bill, seconds=QUIET_SECONDS)
+            ensure_exact(rows, bill, asked)
+            cast.ensure_only_tight_are_refused(asked)
+            _ensure_admission_agrees(gateway, cast)
+            ensure_no_drift(gateway)
+            _ensure_no_budget_is_overspent(gateway, cast)
+            print(_figures(rows, asked))
+        finally:
+            kill_all(gateway)
+
+
+def _ask_while_killing(gateway: Gateway, cast: Cast, chance: random.Random) -> list[Asked]:
+    """After the last kill nobody asks any more: it has to be made good without a request's help."""
+    with Load(gateway, cast.callers) as load:
+        for cycle, victim in enumerate(_victims(gateway.store, chance)):
+            cast.use_tight(cycle)
+            load.wait_for_answers(ANSWERS_BETWEEN_KILLS, seconds=60)
+            time.sleep(chance.uniform(0.5, 2.0))
+            _kill(gateway, victim, chance)
+            if cycle < CYCLES:
+                _start_again(gateway)
+    _start_again(gateway)
+    return load.asked
+
+
+def _ensure_no_budget_is_overspent(gateway: Gateway, cast: Cast) -> None:
+    rows = read_ledger(gateway)
+    over = {key[-4:]: spent for key in cast.tight if (spent := spent_by(rows, key)) > tight_nano()}
+    assert not over, f"of {tight_nano()} nano-dollars each: {over}"
+
+
+def _victims(store: Store, chance: random.Random) -> list[Victim]:
+    """As many of each as of the others, in any order; last one that leaves the counters as they are."""
+    kinds = list(Victim) if store.redis_url else [Victim.ALL]
+    victims = [kinds[number % len(kinds)] for number in range(CYCLES)]
+    chance.shuffle(victims)
+    return [*victims, kinds[0]]
+
+
+def _kill(gateway: Gateway, victim: Victim, chance: random.Random) -> None:
+    if victim is Victim.WEB:
+        kill_web_process(gateway, chance)
+    elif victim is Victim.MAIN:
+        orphans = kill_main(gateway)
+        # They serve on, without roll-up.
+        time.sleep(chance.uniform(0.2, 1.0))
+        kill_orphans(orphans)
+    else:
+        kill_all(gateway)
+
+
+def _start_again(gateway: Gateway) -> None:
+    """Where the main process is gone; it replaces the others itself."""
+    assert gateway.process is not None
+    if gateway.process.poll() is not None:
+        gateway.start()
+
+
+def _ensure_admission_agrees(gateway: Gateway, cast: Cast) -> None:
+    """Never less than the ledger. More only where a process died between telling admission and telling the ledger."""
+    if not gateway.store.redis_url:
+        for _ in range(2):
+            ensure_header_tells_the_ledgers_sum(gateway, cast.ample)
+        return
+    rows = read_ledger(gateway)
+    wanted, spare = (
+        sums(gateway, rows),
+        sums(gateway, [replace(row, amount_nano=DEAREST) for row in rows if not row.is_exact]),
+    )
+
+    def agrees() -> bool:
+        found = counted(gateway.store.redis_url)
+        return all(0 <= spent - wanted.get(entity, 0) <= spare.get(entity, 0) for entity, spent in found.items())
+
+    wait_until(agrees, "counters are what the ledger says", seconds=QUIET_SECONDS)
+    assert ("team", "red") in counted(gateway.store.redis_url)
+
+
+def _figures(rows: list[Row], asked: list[Asked]) -> str:
+    exact = sum(row.is_exact for row in rows)
+    answered, refused = sum(one.finished for one in asked), sum(one.status == 422 for one in asked)
+    return (
+        f"{CYCLES + 1} kills, {answered} answers, {refused} refused: {exact} exact entries, "
+        f"{len(rows) - exact} estimated, 0 missing"
+    )
