@@ -16,8 +16,10 @@ app.autodiscover_tasks()
 app.conf.beat_schedule = {
     "flush alerts": {"task": "alerts.tasks.flush_alerts", "schedule": 5.0},
     "resolve quiet incidents": {"task": "alerts.tasks.resolve_quiet_incidents", "schedule": 30.0},
+    "roll up the ledger": {"task": "budgets.tasks.roll_up_ledger", "schedule": 2.0},
     "note customers": {"task": "budgets.tasks.note_customers", "schedule": 60.0},
     "forget request traces": {"task": "proxy.tasks.forget_request_traces", "schedule": 3600.0},
+    "forget spend logs": {"task": "proxy.tasks.forget_spend_logs", "schedule": 600.0},
     "rotate due keys": {"task": "teams.tasks.rotate_due_keys", "schedule": 60.0},
     "tell forgotten changes": {"task": "teams.tasks.tell_forgotten_changes", "schedule": 30.0},
     "forget followed changes": {"task": "teams.tasks.forget_followed_changes", "schedule": 3600.0},

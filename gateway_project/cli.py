@@ -1,4 +1,4 @@
-"""The command `tollkeeper`: up, check, key, import-litellm, and `manage` for Django's own."""
+"""The command `tollkeeper`: up, check, key, ledger, prices, import-litellm, and `manage` for Django's own."""
 
 import argparse
 import os
@@ -50,6 +50,13 @@ def _parser() -> argparse.ArgumentParser:
     key.add_argument("--models", nargs="*", default=[], help="model groups it may call; none: all")
     key.set_defaults(run=_key)
 
+    prices = commands.add_parser("prices", help="the table of prices that goes before the published one")
+    verbs = prices.add_subparsers(required=True, metavar="VERB")
+    prices_import = verbs.add_parser("import", help="read LiteLLM's model_prices_and_context_window.json from a file")
+    prices_import.add_argument("file", type=Path)
+    prices_import.add_argument("--dry-run", action="store_true", help="print what would change, and change nothing")
+    prices_import.set_defaults(run=_import_prices)
+
     import_ = commands.add_parser("import-litellm", help="bring over the rows of a LiteLLM proxy's PostgreSQL database")
     import_.add_argument("--database-url", required=True, metavar="URL", help="LiteLLM's DATABASE_URL; it is only read")
     import_.add_argument("--dry-run", action="store_true", help="do all of it, print what came of it, and take it back")
@@ -59,6 +66,11 @@ def _parser() -> argparse.ArgumentParser:
         help="what LiteLLM encrypted with: its LITELLM_SALT_KEY (also read from the environment), else its master key",
     )
     import_.set_defaults(run=_import_litellm)
+
+    ledger = commands.add_parser("ledger", help="verify: recompute days and balances from the ledger and compare")
+    ledger.add_argument("what", choices=["verify"])
+    ledger.add_argument("--repair", action="store_true", help="make days and balances what the ledger says")
+    ledger.set_defaults(run=_ledger)
 
     manage = commands.add_parser("manage", help="Django's own commands on this installation", add_help=False)
     manage.add_argument("rest", nargs=argparse.REMAINDER)
@@ -111,6 +123,13 @@ def _key(options: argparse.Namespace) -> int:
     return make_key(alias=options.alias, models=options.models)
 
 
+def _import_prices(options: argparse.Namespace) -> int:
+    launch.prepare_environment(document=Document(), host="127.0.0.1", workers=1, permit_weak=True)
+    from gateway_project.up import import_prices  # noqa: PLC0415 - as in _up
+
+    return import_prices(options.file, dry_run=options.dry_run)
+
+
 def _import_litellm(options: argparse.Namespace) -> int:
     prepared = launch.prepare_environment(document=Document(), host="127.0.0.1", workers=1, permit_weak=True)
     django.setup()
@@ -119,6 +138,14 @@ def _import_litellm(options: argparse.Namespace) -> int:
     salt_key = options.salt_key or os.environ.get("LITELLM_SALT_KEY", "")
     print("\n".join(run(Request(options.database_url, salt_key, dry_run=options.dry_run), prepared)))
     return 0
+
+
+def _ledger(options: argparse.Namespace) -> int:
+    """0 when everything agrees or was repaired, 1 when something differs."""
+    launch.prepare_environment(document=Document(), host="127.0.0.1", workers=1, permit_weak=True)
+    from gateway_project.up import verify_ledger  # noqa: PLC0415 - as in _up
+
+    return verify_ledger(repair=options.repair)
 
 
 def _manage(options: argparse.Namespace) -> int:

@@ -1,5 +1,6 @@
 """Every setting an operator gives at start, read from the environment; what changes at run time is a row."""
 
+import zoneinfo
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,8 @@ TEMPLATES = [
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
+# The zones of the pinned tzdata: machines that disagree about a change of clocks would end a budget's period twice.
+zoneinfo.reset_tzpath(())
 USE_TZ = True
 FORMAT_MODULE_PATH = ["gateway_project.formats"]
 STATIC_URL = "static/"

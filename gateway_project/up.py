@@ -4,6 +4,7 @@ import argparse
 import logging
 import socket
 import sys
+from pathlib import Path
 
 import django
 
@@ -14,8 +15,12 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 from django.db.utils import IntegrityError, OperationalError
+from django.utils import timezone
 
 import teams.services
+from budgets import price_import
+from budgets.price_import import read_price_map
+from budgets.verify import verify
 from gateway_project import server
 from gateway_project.background import Background
 from gateway_project.demo import FAILING_MODEL, ID_PREFIX, DemoProvider
@@ -76,6 +81,29 @@ def make_key(*, alias: str | None, models: list[str]) -> int:
     except IntegrityError:
         print(f"tollkeeper: a key with alias {alias!r} exists already", file=sys.stderr)
         return 1
+    return 0
+
+
+def verify_ledger(*, repair: bool) -> int:
+    _migrate()
+    report = verify(now=timezone.now(), repair=repair)
+    for finding in report.findings:
+        print(finding)
+    print(
+        f"{report.days} days and {report.balances} balances compared with the ledger: "
+        f"drift {report.drift_nano} nano-dollars{', repaired' if repair and report.drift_nano else ''}"
+    )
+    return 1 if report.drift_nano and not repair else 0
+
+
+def import_prices(path: Path, *, dry_run: bool) -> int:
+    """Print what of the file is new, and why some of it is not taken."""
+    try:
+        entries = read_price_map(path)
+    except ValueError as error:
+        raise LaunchError(str(error)) from None
+    _migrate()
+    print("\n".join(price_import.import_prices(entries, now=timezone.now(), dry_run=dry_run).lines()))
     return 0
 
 

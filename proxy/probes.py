@@ -158,7 +158,9 @@ def entry_of(deployment: Deployment, found: Probe) -> Entry:
         reasoning_tokens=usage.reasoning_tokens,
         units=units,
         unit=unit,
+        service_tier=usage.service_tier,
         amount_nano=charged.total,
+        original_nano=charged.original,
         price_id=known.snapshot_id if known else None,
     )
 
