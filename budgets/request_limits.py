@@ -20,8 +20,6 @@ from teams.periods import UTC_MIDNIGHT, Calendar
 from teams.principal import KnownCustomer, Principal
 from teams.snapshot import KeySnapshot
 
-# Whom to ask of providers and deployments is the router's choice, and their budgets its business.
-_OF_CALLS = (Scope.PROXY, Scope.TAG, Scope.MODEL)
 _MOST_KNOWN = 20_000
 _AT_MOST = timedelta(hours=1)
 # A counter outlives its period a little; one that is never reset is forgotten when nobody asks for long.
@@ -117,13 +115,14 @@ class RequestLimits:
         if seen == self._seen:
             return
         everybody: dict[Entity, tuple[Allowance, ...]] = {}
-        for row in GatewayBudget.objects.filter(scope__in=_OF_CALLS).order_by("pk"):
-            entity = (row.scope, row.entity_id)
-            everybody[entity] = (*everybody.get(entity, ()), gateway_allowance(row))
         for name, (limits, made_at) in self._keys.tag_budgets().items():
-            entity = (Scope.TAG, name)
-            found = allowances(limits, scope=Scope.TAG, entity_id=name, created_at=made_at)
-            everybody[entity] = (*found, *everybody.get(entity, ()))
+            everybody[Scope.TAG, name] = allowances(limits, scope=Scope.TAG, entity_id=name, created_at=made_at)
+        for row in GatewayBudget.objects.order_by("pk"):
+            entity = (row.scope, row.entity_id)
+            own = everybody.get(entity, ())
+            # A tag's own budget stands in the place of one of the same duration, here as in the directory.
+            if row.window not in {one.window for one in own}:
+                everybody[entity] = (*own, gateway_allowance(row))
         self._rules = _Rules(policy, calendar, everybody, generations())
         self._seen = seen
 

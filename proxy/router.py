@@ -44,6 +44,7 @@ class Router:
     run: Run
     group: str
     _tried: set[str] = field(default_factory=set, init=False)
+    _refusals: list[str] = field(default_factory=list, init=False)
 
     async def answer(self, ask: Ask[T]) -> T:
         """What `ask` made of the first attempt that succeeded.
@@ -132,6 +133,7 @@ class Router:
             except ApiError as error:
                 # Until the next look at the ledger: what others hold may yet be given back.
                 runtime.state.crossed_deployments |= {deployment.id}
+                self._refusals.append(f"Exceeded budget for deployment {deployment.id}: {error.message}")
                 run.trace.note("passed_over", deployment=deployment.id, because=error.message)
                 continue
             attempt = Attempt(
@@ -286,7 +288,7 @@ class Router:
             name,
             selection.skipped,
             cooling_seconds=runtime.state.cooling_seconds,
-            crossings=runtime.spending.crossings,
+            crossings=lambda ids: runtime.spending.crossings(ids) or self._refusals,
             settings=self.run.settings,
         )
 

@@ -11,10 +11,12 @@ from tests.fakes.upstream import FakeUpstream, openai_error
 from tests.functional.budgets.money import (
     COST,
     COST_NANO,
+    PRICES,
     TOKEN_DOLLARS,
     TOKENS,
     TWO_PROCESSES,
     ask,
+    becomes,
     change,
     config,
     crowd,
@@ -24,7 +26,7 @@ from tests.functional.budgets.money import (
     several,
 )
 from tests.functional.management.answers import unique
-from tests.gateway import Gateway, chat
+from tests.gateway import Gateway, chat, model
 
 CLIENTS = 64
 
@@ -65,6 +67,24 @@ def test_exactly_as_many_are_served_as_the_budget_affords(
     assert "held" not in ask(racing, key, tokens=1).message
     change(racing, "/key/update", key=key, max_budget=(count + 1) * COST)
     assert [ask(racing, key).status for _ in range(2)] == [200, 422]
+
+
+def test_a_deployment_serves_what_its_own_budget_affords_and_no_more(
+    racing: Gateway, shared_upstream: FakeUpstream
+) -> None:
+    shared_upstream.latency_seconds = 0.2
+    name = unique("m")
+    bound = model(name, shared_upstream.url, **PRICES, max_budget=10 * COST)
+    change(racing, "/model/new", **bound, model_info={"id": name})
+    key = key_of(racing)
+    becomes(lambda: ask(racing, key, model=name).status == 200)
+
+    answers = crowd(racing, key, [chat(name, max_tokens=TOKENS)] * 30, clients=30)
+
+    assert Counter(answer.status for answer in answers) == {200: 9, 429: 21}
+    assert ledger_nano(racing, f"deployment_id = '{name}'") == 10 * COST_NANO
+    refused = next(answer for answer in answers if answer.status == 429)
+    assert "crossed budget: Exceeded budget for deployment" in refused.message
 
 
 def test_the_tightest_of_several_budgets_decides_and_the_others_are_not_charged_for_who_is_refused(
