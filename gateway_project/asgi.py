@@ -1,7 +1,10 @@
 """The ASGI application: completions on the lean path, everything else through Django's full stack."""
 
+import asyncio
 import gc
+import multiprocessing
 import os
+import signal
 from typing import Any
 
 import django
@@ -37,6 +40,7 @@ async def _lifespan(receive: Any, send: Any) -> None:
         await send({"type": "lifespan.startup.failed", "message": f"{type(error).__name__}: {error}"})
         raise
     runtime.set_running(gateway)
+    _end_with_parent()
     _quiet_collector()
     await send({"type": "lifespan.startup.complete"})
     await receive()
@@ -44,6 +48,17 @@ async def _lifespan(receive: Any, send: Any) -> None:
     metrics.stop_store()
     runtime.set_running(None)
     await send({"type": "lifespan.shutdown.complete"})
+
+
+def _end_with_parent() -> None:
+    """One of several workers: without whom it was started by, nobody would ever end it, and it would keep the port."""
+    if (parent := multiprocessing.parent_process()) is not None:
+        asyncio.get_running_loop().add_reader(parent.sentinel, _parent_is_gone, parent.sentinel)
+
+
+def _parent_is_gone(sentinel: int) -> None:
+    asyncio.get_running_loop().remove_reader(sentinel)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _quiet_collector() -> None:

@@ -1,10 +1,13 @@
 """Two web processes on PostgreSQL and Redis: one truth."""
 
+import socket
+import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.conftest import started
@@ -68,3 +71,16 @@ def test_failure_seen_by_both_processes_rings_once(gateway: Gateway, upstream: F
     assert len(gateway.rows("SELECT 1 FROM alerts_incident")) == 1
     assert len(gateway.rows("SELECT 1 FROM alerts_delivery")) == 1
     assert len(slack.received) == 1
+
+
+def test_workers_whose_main_process_is_killed_end_and_free_the_port(gateway: Gateway) -> None:
+    gateway.kill()
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            with socket.create_connection(("127.0.0.1", httpx.URL(gateway.url).port or 0), timeout=1):
+                pass
+        except OSError:
+            break
+        assert time.monotonic() < deadline, "somebody still listens"
+        time.sleep(0.1)
