@@ -89,6 +89,14 @@ def enabled_alert_types() -> list[str]:
     return list(AlertSettings.load().alert_types)
 
 
+def budget_thresholds() -> tuple[int, ...] | None:
+    """The percentages of `alerting_args.budget_thresholds` at which a budget is told; None where none is said."""
+    given = AlertSettings.load().alerting_args.get("budget_thresholds")
+    if not isinstance(given, list):
+        return None
+    return tuple(one for one in given if isinstance(one, int) and not isinstance(one, bool) and one > 0)
+
+
 @transaction.atomic
 def set_operator_channels(
     *, default_url: str | None, urls_by_type: Mapping[str, Iterable[str]], settings: Mapping[str, Any]

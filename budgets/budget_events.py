@@ -35,10 +35,11 @@ _WORDS = {
 }
 
 
-def tell_crossings(
-    changed: Iterable[tuple[Allowance, Balance]], *, now: datetime, percents: Sequence[int] = DEFAULT_PERCENTS
-) -> None:
+def tell_crossings(changed: Iterable[tuple[Allowance, Balance]], *, now: datetime) -> None:
     """Where balances are locked."""
+    percents = alerts.services.budget_thresholds()
+    if percents is None:
+        percents = DEFAULT_PERCENTS
     calendar, moved = current_calendar(), []
     for allowance, balance in changed:
         found = reached(

@@ -75,7 +75,7 @@ ROUTER = frozenset(
 
 ALERTING_ARGS = frozenset(
     """
-    budget_alert_ttl daily_report_frequency daily_spend_per_user_threshold failure_threshold
+    budget_alert_ttl budget_thresholds daily_report_frequency daily_spend_per_user_threshold failure_threshold
     failure_threshold_window_seconds hanging_threshold_fails hanging_threshold_seconds
     hanging_threshold_window_seconds log_to_console major_outage_alert_threshold max_outage_alert_list_size
     minor_outage_alert_threshold monthly_spend_per_user_threshold outage_alert_ttl region_outage_alert_ttl
@@ -89,7 +89,7 @@ IN_EFFECT = frozenset(
     """
     apply_user_budget_to_team_keys budget_duration budget_exceeded_status_code budget_exceeded_throttle_percentage
     global_max_parallel_requests max_budget max_end_user_budget max_end_user_budget_id max_parallel_requests
-    tag_budget_config token_rate_limit_type
+    budget_thresholds tag_budget_config token_rate_limit_type
     admin_only_routes alert_to_webhook_url alert_types alerting allowed_fails allowed_fails_policy allowed_ips
     allowed_routes block_requests_for_models_without_pricing callbacks consecutive_fails content_policy_fallbacks
     context_window_fallbacks cooldown_time

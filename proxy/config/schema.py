@@ -118,6 +118,7 @@ class AlertingArgs(Section):
     region_outage_alert_ttl: PositiveSeconds = 60
     minor_outage_alert_threshold: Annotated[int, Field(gt=0)] = 5
     major_outage_alert_threshold: Annotated[int, Field(gt=0)] = 10
+    budget_thresholds: list[Annotated[int, Field(gt=0, le=1000, strict=True)]] | None = None
 
 
 class GeneralSettings(Section, HealthChecks):

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from django.db import connection
 
-from alerts.models import Incident
+from alerts.models import AlertSettings, Incident
 from budgets.balances import read_balances
 from budgets.core.allowances import EVER, of_model
 from budgets.entries import insert
@@ -226,6 +226,19 @@ def test_a_threshold_is_told_once_a_period_and_again_after_a_raise_or_a_reset() 
     assert thresholds() == ["100", "100", "100", "50", "50", "80", "95", "soft", "soft"]
     titles = Incident.objects.values_list("title", flat=True)
     assert "Key Budget: Budget Crossed. mine spent $0.0000002 of $0.00000012" in titles
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [([10, 90], ["10"]), ([], []), ("80", ["50"]), ([True, "x", 25, -5], ["25"]), (None, ["50"])],
+)
+def test_thresholds_are_those_of_the_settings_or_the_usual(given: object, told: list[str]) -> None:
+    AlertSettings.objects.create(alerting_args={"budget_thresholds": given})
+    own = key(max_budget_nano=100)
+    spent(60, key_hash=own.token_hash)
+    rolled()
+
+    assert thresholds() == told
 
 
 def test_every_scope_has_thresholds() -> None:

@@ -80,6 +80,10 @@ def test_every_alert_type_of_the_article_is_known(name: str) -> None:
         ("general_settings: {alert_to_webhook_url: {budget_alerts: 'x'}}", "alert_to_webhook_url.budget_alerts"),
         ("general_settings: {master_key: ''}", "general_settings.master_key"),
         ("litellm_settings: {callbacks: {a: b}}", "litellm_settings.callbacks"),
+        (
+            "general_settings: {alerting_args: {budget_thresholds: [50, 0]}}",
+            "general_settings.alerting_args.budget_thresholds[1]",
+        ),
         ("litellm_settings: {custom_prometheus_tags: prod}", "litellm_settings.custom_prometheus_tags"),
         ("litellm_settings: {custom_prometheus_tags: [1]}", "litellm_settings.custom_prometheus_tags[0]"),
         ("litellm_settings: {timezone: Europe/Berlni}", "litellm_settings.timezone: this is no time zone"),
