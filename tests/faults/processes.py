@@ -6,6 +6,8 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 
+import redis as redis_client
+
 from tests.gateway import Gateway
 from tests.services import is_running
 
@@ -16,6 +18,13 @@ def web_processes(gateway: Gateway) -> list[int]:
     main = gateway.process.pid
     listed = Path(f"/proc/{main}/task/{main}/children").read_text().split()
     return [pid for pid in map(int, listed) if b"spawn_main" in _command(pid)]
+
+
+def admitting(redis_url: str) -> int:
+    """How many take part in admission: each of them says four times a second that it lives."""
+    with redis_client.Redis.from_url(redis_url) as client:
+        seconds, microseconds = client.time()
+        return int(client.zcount("tollkeeper:alive", 1000 * (seconds - 1) + microseconds // 1000, "+inf"))
 
 
 def kill_web_process(gateway: Gateway, chance: random.Random) -> None:

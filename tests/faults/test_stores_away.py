@@ -26,7 +26,7 @@ from tests.faults.books import (
 )
 from tests.faults.cast import RATE, Cast, tight_nano
 from tests.faults.load import Asked, Load
-from tests.faults.processes import kill_all
+from tests.faults.processes import admitting, kill_all
 from tests.faults.provider import Provider, provider
 from tests.gateway import Gateway, Store
 from tests.services import PostgresService, RedisService, postgres, redis
@@ -148,8 +148,7 @@ def _all_is_well(site: Site) -> bool:
             told = client.get("/health/readiness/details").json()
         if (told["status"], told["ledger"], told["cache"]) != ("healthy", "database", "redis"):
             return False
-    with redis_client.Redis.from_url(site.cache.url) as client:
-        return int(client.zcard("tollkeeper:alive")) >= PROCESSES
+    return admitting(site.cache.url) >= PROCESSES
 
 
 def _waiting(gateway: Gateway) -> int:
