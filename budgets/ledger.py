@@ -61,13 +61,22 @@ class LedgerWriter:
         self._batches: queue.SimpleQueue[list[_Waiting] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="ledger-writer", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._first_look: asyncio.Future[None]
         self._last_drain = 0.0
         self._last_look = 0.0
         self.spooling = False
 
     def start(self) -> None:
         self._loop = asyncio.get_running_loop()
+        self._first_look = self._loop.create_future()
         self._thread.start()
+
+    async def wait_until_settled(self) -> None:
+        """What processes that are dead had left is in the ledger, if the database is there, when this returns.
+
+        Before it is, what the ledger adds up to must not be taken for what was spent.
+        """
+        await self._first_look
 
     async def stop(self) -> None:
         """Everything written so far is durable when this returns."""
@@ -134,7 +143,7 @@ class LedgerWriter:
     def _work(self) -> None:
         """The writer thread: the only user of its database connection."""
         try:
-            self._look_for_the_dead()
+            self._look_first()
             while True:
                 try:
                     batch = self._batches.get(timeout=DRAIN_INTERVAL_SECONDS)
@@ -209,6 +218,13 @@ class LedgerWriter:
                     lost.add(line)
         if lost:
             raise _NowhereToKeep(frozenset(lost))
+
+    def _look_first(self) -> None:
+        assert self._loop is not None
+        try:
+            self._look_for_the_dead()
+        finally:
+            self._loop.call_soon_threadsafe(self._first_look.set_result, None)
 
     def _look_for_the_dead(self) -> None:
         """Settle what processes left open that were killed; what they had spooled is drained before."""

@@ -108,6 +108,7 @@ class Runtime:
         await asyncio.to_thread(self._first_load)
         self.metrics = RequestMetrics(REGISTRY, _custom_labels(self.table))
         self.ledger.start()
+        await self.ledger.wait_until_settled()
         self.late_roll_up.start()
         self.admission.start()
         self.traces.start()
