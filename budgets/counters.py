@@ -11,6 +11,7 @@ from django.db.models import Max
 from budgets.core.allowances import EVER, Allowance
 from budgets.directory import Entity
 from budgets.models import SpendAdjustment
+from budgets.rollup import sums_still
 from budgets.spend import spends_since
 
 _SEPARATOR = "\x1e"
@@ -29,7 +30,8 @@ def entity_and_start(key: str) -> tuple[Entity, datetime]:
 
 def spent_now(keys: Sequence[str]) -> dict[str, int]:
     """What counts, to the last committed entry; below 0 counts as nothing. Raises django.db.Error."""
-    return _spent(keys, with_waiting=True)
+    with sums_still():
+        return _spent(keys, with_waiting=True)
 
 
 def rolled_up(keys: Sequence[str]) -> dict[str, int]:

@@ -38,6 +38,16 @@ def sums_locked() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def sums_still() -> Iterator[None]:
+    """A transaction in which nothing is rolled up: between two reads, entries would leave the one for the other."""
+    with transaction.atomic():
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [_LOCK])
+        yield
+
+
 def roll_up(*, now: datetime, settled_after: timedelta = SETTLED_AFTER) -> int:
     """Add everything that waited for `settled_after`; returns how many entries. May run anywhere, any number of times.
 

@@ -152,11 +152,10 @@ def wait_until(condition: Callable[[], bool], what: str, *, seconds: float) -> f
     return time.monotonic() - began
 
 
-def counters_off(gateway: Gateway) -> dict[Entity, tuple[int, int]]:
-    """Of the counters that admission has in Redis those that are not what the ledger says: counted, and the ledger."""
+def counted_beyond(gateway: Gateway) -> dict[Entity, int]:
+    """By how much the counters of admission in Redis are more than the ledger's sums, below 0 where less."""
     wanted = sums(gateway, read_ledger(gateway))
-    found = counted(gateway.store.redis_url)
-    return {entity: (spent, wanted.get(entity, 0)) for entity, spent in found.items() if spent != wanted.get(entity, 0)}
+    return {entity: spent - wanted.get(entity, 0) for entity, spent in counted(gateway.store.redis_url).items()}
 
 
 def counted(redis_url: str) -> dict[Entity, int]:

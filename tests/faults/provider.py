@@ -18,6 +18,8 @@ CHUNK_DELAY_SECONDS = 0.02
 LATENCY_SECONDS = 0.04
 # Nano-dollars.
 INPUT, OUTPUT = 1000, 4000
+# More than any request costs.
+DEAREST = 100 * INPUT + TOKENS * OUTPUT
 
 
 @dataclass(frozen=True)

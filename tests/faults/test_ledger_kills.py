@@ -14,6 +14,7 @@ from tests.faults.books import (
     Entity,
     Row,
     counted,
+    counted_beyond,
     ensure_exact,
     ensure_header_tells_the_ledgers_sum,
     ensure_no_drift,
@@ -26,15 +27,13 @@ from tests.faults.books import (
 from tests.faults.cast import Cast, tight_nano
 from tests.faults.load import Asked, Load
 from tests.faults.processes import admitting, kill_all, kill_main, kill_orphans, kill_web_process
-from tests.faults.provider import INPUT, OUTPUT, TOKENS, provider
+from tests.faults.provider import DEAREST, provider
 from tests.gateway import Gateway, Store
 
 CYCLES = int(os.environ.get("FAULT_CYCLES", "3"))
 SEED = int(os.environ.get("FAULT_SEED", random.SystemRandom().randrange(10**6)))
 QUIET_SECONDS = 10.0
 ANSWERS_BETWEEN_KILLS = 10
-# More than any request costs, in nano-dollars.
-DEAREST = 100 * INPUT + TOKENS * OUTPUT
 
 
 class Victim(StrEnum):
@@ -125,17 +124,17 @@ def _ensure_admission_agrees(gateway: Gateway, cast: Cast) -> None:
         return
     deadline = time.monotonic() + QUIET_SECONDS
     while off := _counters_off(gateway):
-        assert time.monotonic() < deadline, f"counted, in the ledger, not sure: {off}"
+        assert time.monotonic() < deadline, f"counted beyond the ledger, and at most: {off}"
         time.sleep(0.2)
     assert ("team", "red") in counted(gateway.store.redis_url)
 
 
-def _counters_off(gateway: Gateway) -> dict[Entity, tuple[int, int, int]]:
-    rows, found = read_ledger(gateway), counted(gateway.store.redis_url)
-    wanted = sums(gateway, rows)
-    unsure = sums(gateway, [replace(row, amount_nano=DEAREST) for row in rows if not row.is_exact])
-    told = {entity: (spent, wanted.get(entity, 0), unsure.get(entity, 0)) for entity, spent in found.items()}
-    return {entity: three for entity, three in told.items() if not 0 <= three[0] - three[1] <= three[2]}
+def _counters_off(gateway: Gateway) -> dict[Entity, tuple[int, int]]:
+    """By how much, and by how much they may be."""
+    unsure = [replace(row, amount_nano=DEAREST) for row in read_ledger(gateway) if not row.is_exact]
+    most = sums(gateway, unsure)
+    told = {entity: (beyond, most.get(entity, 0)) for entity, beyond in counted_beyond(gateway).items()}
+    return {entity: pair for entity, pair in told.items() if not 0 <= pair[0] <= pair[1]}
 
 
 def _figures(rows: list[Row], asked: list[Asked]) -> str:
