@@ -133,7 +133,9 @@ class Router:
             except ApiError as error:
                 # Until the next look at the ledger: what others hold may yet be given back.
                 runtime.state.crossed_deployments |= {deployment.id}
-                self._refusals.append(f"Exceeded budget for deployment {deployment.id}: {error.message}")
+                of_provider = f" Provider={deployment.provider.name} " in error.message
+                whose = f"provider {deployment.provider.name}" if of_provider else f"deployment {deployment.id}"
+                self._refusals.append(f"Exceeded budget for {whose}: {error.message}")
                 run.trace.note("passed_over", deployment=deployment.id, because=error.message)
                 continue
             attempt = Attempt(

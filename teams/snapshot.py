@@ -94,7 +94,7 @@ class KeySnapshot:
             unknown = NotFound(f"Team not found, passed team_id={team_id[:255]}")
             unknown.style = Envelope.DETAIL_ERROR
             raise unknown
-        team = dict(zip(_TEAM, row, strict=True))
+        team = dict(zip((*_TEAM, "limits"), row, strict=True))
         return replace(
             principal,
             team_id=team_id,

@@ -178,9 +178,12 @@ def test_unknown_keys_warn_once_with_a_suggestion(tmp_path: Path) -> None:
 
 
 def test_settings_that_this_version_does_not_act_on_are_told(tmp_path: Path) -> None:
-    config = {"litellm_settings": {"max_budget": 5, "callbacks": ["prometheus"]}, "router_settings": {"client_ttl": 2}}
+    config = {
+        "litellm_settings": {"budget_rollover": True, "callbacks": ["prometheus"]},
+        "router_settings": {"client_ttl": 2},
+    }
     with Gateway(tmp_path / "data", config) as gateway:
-        names = "litellm_settings.max_budget, router_settings.client_ttl"
+        names = "litellm_settings.budget_rollover, router_settings.client_ttl"
         assert f"warning: accepted, and without effect in this version: {names}\n" in gateway.log()
 
 

@@ -170,7 +170,8 @@ def test_drained_deployment_gets_no_new_requests(start: Start, upstreams: list[F
 
 
 def test_provider_over_its_budget_serves_no_more(start: Start, upstreams: list[FakeUpstream]) -> None:
-    budget = {"openai": {"budget_limit": 1e-9, "time_period": "1d"}}
+    # One answer as long as the model's longest fits, and no second one.
+    budget = {"openai": {"budget_limit": 0.17, "time_period": "1d"}}
     gateway = start([entry("gpt-4o", upstreams[0])], {"provider_budget_config": budget})
     assert ask(gateway).status_code == 200
     deadline = time.monotonic() + 10

@@ -93,9 +93,28 @@ def store(gateway: Gateway, *rows: models.Model) -> None:
         if on_server:
             with psycopg.connect(gateway.store.database_url) as server, server.cursor() as cursor:
                 cursor.executemany(statement, values)
+                for sums in _balances(on_server=True) if model is LedgerEntry else ():
+                    cursor.execute(sums)
         else:
             with closing(sqlite3.connect(gateway.data / "tollkeeper.sqlite3", timeout=30)) as file, file:
                 file.executemany(statement, values)
+                for sums in _balances(on_server=False) if model is LedgerEntry else ():
+                    file.execute(sums)
+
+
+def _balances(*, on_server: bool) -> list[str]:
+    """What a roll-up would have made of the ledger for keys and users; the days are the books' own."""
+    ever = "'1970-01-01 00:00:00+00'" if on_server else "'1970-01-01 00:00:00'"
+    return [
+        'INSERT INTO budgets_balance (scope, entity_id, "window", period_start, spent_nano, adjusted_nano, '
+        "last_at, told) "
+        f"SELECT '{scope}', CAST(o.id AS text), '', {ever}, sum(l.amount_nano), 0, max(l.started_at), '[]' "
+        f"FROM budgets_ledgerentry l JOIN {table} o ON o.{column} = l.{named} GROUP BY o.id"
+        for scope, table, column, named in (
+            ("key", "teams_virtualkey", "token_hash", "key_hash"),
+            ("user", "teams_user", "id", "user_id"),
+        )
+    ]
 
 
 def _stored(row: models.Model, field: "models.Field[Any, Any]", *, on_server: bool) -> Any:
