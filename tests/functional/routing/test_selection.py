@@ -170,13 +170,12 @@ def test_drained_deployment_gets_no_new_requests(start: Start, upstreams: list[F
 
 
 def test_provider_over_its_budget_serves_no_more(start: Start, upstreams: list[FakeUpstream]) -> None:
-    # One answer as long as the model's longest fits, and no second one.
-    budget = {"openai": {"budget_limit": 0.17, "time_period": "1d"}}
+    budget = {"openai": {"budget_limit": 0.001, "time_period": "1d"}}
     gateway = start([entry("gpt-4o", upstreams[0])], {"provider_budget_config": budget})
-    assert ask(gateway).status_code == 200
+    assert ask(gateway, max_tokens=5).status_code == 200
     deadline = time.monotonic() + 10
-    while (response := ask(gateway)).status_code == 200 and time.monotonic() < deadline:
-        time.sleep(0.2)
+    while (response := ask(gateway, max_tokens=5)).status_code == 200 and time.monotonic() < deadline:
+        time.sleep(0.05)
 
     assert response.status_code == 429
     assert response.json()["error"]["message"].startswith(
