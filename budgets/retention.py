@@ -2,6 +2,7 @@
 
 import time
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from budgets.models import LedgerEntry, LedgerHorizon, UnrolledBatch
 
@@ -38,12 +39,11 @@ def _move_horizon(before: datetime) -> None:
 
 def _forget(before: datetime, batch: int) -> int:
     oldest = LedgerEntry.objects.filter(started_at__lt=before).order_by("started_at").values_list("pk", flat=True)
-    ids = {str(pk): pk for pk in oldest[:batch]}
+    ids = set(oldest[:batch])
     # Asked after the entries: an entry and the batch that names it are committed at once.
     waiting = list(UnrolledBatch.objects.order_by().values_list("entry_ids", flat=True)[: MOST_WAITING + 1])
     if not ids or len(waiting) > MOST_WAITING:
         return 0
-    for entry_ids in waiting:
-        for entry_id in entry_ids:
-            ids.pop(str(entry_id), None)
-    return LedgerEntry.objects.filter(pk__in=ids.values()).delete()[0]
+    # However a database spells them.
+    ids -= {UUID(entry_id) for entry_ids in waiting for entry_id in entry_ids}
+    return LedgerEntry.objects.filter(pk__in=ids).delete()[0]

@@ -64,6 +64,13 @@ def test_an_entry_that_waits_for_the_roll_up_stays_however_young_its_batch() -> 
     assert left() == set()
 
 
+def test_an_entry_stays_that_was_committed_and_not_rolled_up_yet() -> None:
+    keep(entry(started_at=STARTED_AT - timedelta(days=1)), rolled_up=False)
+
+    assert forget_old_entries(now=NOW, kept=MONTH) == 0
+    assert LedgerEntry.objects.count() == 1
+
+
 def test_nothing_goes_while_the_roll_up_is_far_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, "MOST_WAITING", 2)
     keep(entry(started_at=STARTED_AT - timedelta(days=1)))
