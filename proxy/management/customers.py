@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 import budgets.spend
 from budgets.group_spend import chunks
 from budgets.models import Scope
+from budgets.resets import set_spend
 from budgets.spend import NOTHING, Spend, spend_of
 from proxy.management.base import Access, Call, ManagementViewSet, route
 from proxy.management.key_objects import utc_now
@@ -127,10 +128,10 @@ def _save(row: Customer, given: Mapping[str, Any], call: Call, *, new: bool = Fa
 
 
 def _set_spend(row: Customer, wanted: int, call: Call, *, now: datetime) -> None:
-    current = _spends([row], now=now)[row.pk].period_nano
+    period = budgets.spend.current_period(row.budget, now=now) if row.budget else None
+    entity, since = (Scope.CUSTOMER, row.pk), period[0] if period else None
+    current = set_spend(entity, since=since, to_nano=wanted, now=now, actor_id=call.reach.user_id or "")
     if wanted != current:
-        actor_id = call.reach.user_id or ""
-        budgets.spend.adjust(Scope.CUSTOMER, row.pk, by_nano=wanted - current, at=now, actor_id=actor_id)
         audit.note("customer", row, before={"spend": to_dollars(current)}, after={"spend": to_dollars(wanted)})
 
 

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 import budgets.spend
 from budgets.models import Scope
+from budgets.resets import set_spend
 from proxy.management import key_policy
 from proxy.management.base import Access, Call, ManagementViewSet, route
 from proxy.management.key_fields import apply_fields, ensure_no_stronger, restrict_to_models
@@ -265,8 +266,8 @@ def _update(row: VirtualKey, given: dict[str, Any], call: Call) -> None:
 
 def _set_spend(row: VirtualKey, wanted: int, call: Call) -> None:
     now = utc_now()
-    current = budgets.spend.spend_of_keys([row], now=now)[row.pk].period_nano
-    budgets.spend.adjust(Scope.KEY, str(row.pk), by_nano=wanted - current, at=now, actor_id=call.reach.user_id or "")
+    entity, since = (Scope.KEY, str(row.pk)), budgets.spend.period_starts([row], now=now)[str(row.pk)]
+    current = set_spend(entity, since=since, to_nano=wanted, now=now, actor_id=call.reach.user_id or "")
     audit.note("key", row, before={"spend": to_dollars(current)}, after={"spend": to_dollars(wanted)})
 
 

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 import budgets.spend
 from budgets.group_spend import chunks, spend_of_memberships
 from budgets.models import Scope
+from budgets.resets import set_spend
 from proxy.management.base import Access, Call, ManagementViewSet, route
 from proxy.management.key_objects import utc_now
 from proxy.management.schemas import teams as schemas
@@ -119,14 +120,18 @@ class TeamMembers(ManagementViewSet):
         wanted = nano("reset_to", body.reset_to)
         if wanted > previous:
             raise Invalid(f"reset_to ({body.reset_to}) must be from 0 to the current spend ({to_dollars(previous)})")
-        budgets.spend.adjust(
-            Scope.MEMBER, str(membership.pk), by_nano=wanted - previous, at=now, actor_id=call.reach.user_id or ""
+        budget = membership.budget or membership.team.member_budget
+        current = budgets.spend.current_period(budget, now=now) if budget else None
+        set_spend(
+            (Scope.MEMBER, str(membership.pk)),
+            since=current[0] if current else None,
+            to_nano=wanted,
+            now=now,
+            actor_id=call.reach.user_id or "",
         )
         audit.note(
             "team_member", membership, before={"spend": to_dollars(previous)}, after={"spend": to_dollars(wanted)}
         )
-        budget = membership.budget or membership.team.member_budget
-        current = budgets.spend.current_period(budget, now=now) if budget else None
         return {
             "team_id": team_id,
             "user_id": user_id,

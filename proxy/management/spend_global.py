@@ -6,13 +6,13 @@ from typing import Any
 
 from budgets.core.pricing import dollars
 from budgets.reports import By, Question, spend_by, total, values_of
+from budgets.resets import reset_everybody
 from proxy.management.base import Access, Call, ManagementViewSet, route
 from proxy.management.key_objects import utc_now
 from proxy.management.schemas import spend as schemas
 from proxy.management.spend_days import days_between, last_days
 from proxy.management.spend_names import UNASSIGNED, hashes_of, name_keys, name_teams, spent_by_key
 from proxy.management.spend_report import MISSING
-from proxy.management.spend_reset import reset_everybody
 from proxy.management.spend_rows import qualified
 from proxy.runtime import running
 from proxy.spending import provider_budgets

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 import budgets.spend
 from budgets.models import Scope
+from budgets.resets import set_spend
 from proxy.management import key_policy
 from proxy.management.base import Access, Call, ManagementViewSet, route
 from proxy.management.key_objects import key_objects, utc_now
@@ -232,8 +233,8 @@ def _set_spend(row: User, wanted: int, call: Call) -> None:
     if not call.reach.is_admin:
         raise Forbidden("Only proxy admins can set spend.", param="spend")
     now = utc_now()
-    current = budgets.spend.spend_of(Scope.USER, budgets.spend.period_starts([row], now=now))[row.pk].period_nano
-    budgets.spend.adjust(Scope.USER, row.pk, by_nano=wanted - current, at=now, actor_id=call.reach.user_id or "")
+    since = budgets.spend.period_starts([row], now=now)[row.pk]
+    current = set_spend((Scope.USER, row.pk), since=since, to_nano=wanted, now=now, actor_id=call.reach.user_id or "")
     audit.note("user", row, before={"spend": to_dollars(current)}, after={"spend": to_dollars(wanted)})
 
 

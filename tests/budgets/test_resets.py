@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from budgets.models import Balance, Scope, SpendAdjustment
-from budgets.resets import reset_spend
+from budgets.resets import reset_everybody, reset_spend, set_spend
 from budgets.standing import standings
 from budgets.verify import verify
 from teams.models import Team
@@ -56,6 +56,33 @@ def test_every_window_counts_nothing_afterwards_and_the_sums_still_agree(
     rolled()
     assert set(windows().values()) == {DOLLAR}
     assert verify(now=NOW).drift_nano == 0
+
+
+def test_less_is_taken_where_it_was_spent_and_more_counts_everywhere() -> None:
+    team(max_budget_nano=DOLLAR, budget_duration="30d", budget_limits=further("1h", "1d"))
+    assert windows() == {"30d": 7 * DOLLAR, "1h": DOLLAR, "1d": 3 * DOLLAR}
+    since = standings([ENTITY], now=NOW)[ENTITY][0].period_start
+
+    def set_to(dollars: int) -> int:
+        return set_spend(ENTITY, since=since, to_nano=dollars * DOLLAR, now=NOW, actor_id="root") // DOLLAR
+
+    assert set_to(5) == 7
+    assert windows() == {"30d": 5 * DOLLAR, "1h": DOLLAR, "1d": 3 * DOLLAR}
+    assert set_to(2) == 5
+    assert windows() == {"30d": 2 * DOLLAR, "1h": DOLLAR, "1d": 2 * DOLLAR}
+    assert set_to(0) == 2
+    assert set(windows().values()) == {0}
+    assert set_to(4) == 0
+    assert set(windows().values()) == {4 * DOLLAR}
+    assert verify(now=NOW).drift_nano == 0
+
+
+def test_everybodys_reset_empties_every_window_of_each() -> None:
+    team(max_budget_nano=DOLLAR, budget_duration="30d", budget_limits=further("1h", "1d"))
+
+    assert reset_everybody(now=NOW, actor_id="root") == 1
+    assert set(windows().values()) == {0}
+    assert reset_everybody(now=NOW, actor_id="root") == 0
 
 
 def test_without_a_budget_everything_ever_is_taken() -> None:
