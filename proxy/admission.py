@@ -186,6 +186,10 @@ async def _bound(run: "Run", model_group: str) -> Bound:
     return bound_of(run.call, group, prompt_bytes=prompt_bytes_of(run.call, sent=run.prompt_bytes))
 
 
+class NoBudgetLeft(Exception):
+    """Of the provider or the deployment that was to be asked; somebody else may be. Says so in a sentence."""
+
+
 class _Exceeded(Exception):
     def __init__(self, told: ApiError, counter: Counter) -> None:
         super().__init__()
@@ -194,7 +198,10 @@ class _Exceeded(Exception):
 
 
 async def hold_for_upstream(run: "Run", group: Group, deployment: Deployment) -> Grant | None:
-    """By the budgets of the provider and the deployment that are to be asked. Raises BudgetExceeded or the like."""
+    """By the budgets of the provider and the deployment that are to be asked.
+
+    Raises NoBudgetLeft, or ModelUnavailable when nobody knows.
+    """
     now = datetime.now(UTC)
     checks = run.runtime.limits.upstream(provider=deployment.provider.name, deployment_id=deployment.id, now=now)
     if not checks:
@@ -205,7 +212,8 @@ async def hold_for_upstream(run: "Run", group: Group, deployment: Deployment) ->
         # Somebody else may have more left, so nothing is cut short for it.
         return await _granted(run, checks, replace(bound, floor_nano=bound.ceiling_nano), now=now)
     except _Exceeded as exceeded:
-        raise exceeded.told from None
+        whose = exceeded.counter.allowance
+        raise NoBudgetLeft(f"Exceeded budget for {whose.scope} {whose.entity_id}: {exceeded.told.message}") from None
     finally:
         run.cap = cap
 
@@ -250,6 +258,8 @@ async def _answer(run: "Run", ask: Ask) -> Granted | Refused:
         if isinstance(answer, Granted):
             return answer
         if isinstance(answer, Unseeded):
+            if time.monotonic() >= deadline:
+                return Refused(ask.id, RefusedBy.UNAVAILABLE, 0)
             await _seed(run, ask, answer.keys)
         elif not _is_only_held(ask, answer) or time.monotonic() >= deadline or await run.request.has_gone():
             return answer

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from proxy import auth
-from proxy.admission import hold_for_upstream, readmit
+from proxy.admission import NoBudgetLeft, hold_for_upstream, readmit
 from proxy.attempt import Attempt
 from proxy.core.calls import clean, with_changes
 from proxy.core.errors import (
@@ -44,7 +44,8 @@ class Router:
     run: Run
     group: str
     _tried: set[str] = field(default_factory=set, init=False)
-    _refusals: list[str] = field(default_factory=list, init=False)
+    # Sentences, by the deployment whose budget had no room for this request.
+    _full: dict[str, str] = field(default_factory=dict, init=False)
 
     async def answer(self, ask: Ask[T]) -> T:
         """What `ask` made of the first attempt that succeeded.
@@ -130,13 +131,13 @@ class Router:
                 )
             try:
                 held = await hold_for_upstream(run, group, deployment)
-            except ApiError as error:
+            except NoBudgetLeft as reason:
+                if deployment.id in self._full:
+                    raise BudgetCrossed(list(self._full.values())) from None
+                self._full[deployment.id] = str(reason)
                 # Until the next look at the ledger: what others hold may yet be given back.
                 runtime.state.crossed_deployments |= {deployment.id}
-                of_provider = f" Provider={deployment.provider.name} " in error.message
-                whose = f"provider {deployment.provider.name}" if of_provider else f"deployment {deployment.id}"
-                self._refusals.append(f"Exceeded budget for {whose}: {error.message}")
-                run.trace.note("passed_over", deployment=deployment.id, because=error.message)
+                run.trace.note("passed_over", deployment=deployment.id, because=str(reason))
                 continue
             attempt = Attempt(
                 run=run, deployment=deployment, siblings=siblings, group_ids=group.serving, timeout=timeout,
@@ -290,7 +291,7 @@ class Router:
             name,
             selection.skipped,
             cooling_seconds=runtime.state.cooling_seconds,
-            crossings=lambda ids: runtime.spending.crossings(ids) or self._refusals,
+            crossings=lambda ids: runtime.spending.crossings(ids) or list(self._full.values()),
             settings=self.run.settings,
         )
 
