@@ -18,7 +18,7 @@ from pathlib import Path
 
 logger = logging.getLogger(__name__)
 
-SLOT_BYTES = 2048
+SLOT_BYTES = 4096
 _GROW_BY = 256
 _STATE, _HEAD = struct.Struct("<B"), struct.Struct("<xxxIIIQ")
 # The state, what follows it, then the text.

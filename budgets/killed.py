@@ -1,8 +1,10 @@
 """What an attempt is charged whose process was killed: written down before its upstream is asked."""
 
 import logging
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
+from typing import Any
 
 import orjson
 
@@ -35,11 +37,17 @@ def opened(entry: Entry, charge: KilledCharge) -> bytes:
     if len(text) <= MOST_TEXT:
         return text
     # Names without end are the client's own doing; who pays stays.
-    short = replace(
-        entry, tags=[], call_id=entry.call_id[:64], requested_model=entry.requested_model[:64], key_alias=""
-    )
-    text = head + short.encode()
-    return text if len(text) <= MOST_TEXT else head + replace(short, end_user=entry.end_user[:32]).encode()
+    text = head + replace(entry, tags=[], **_cut(entry, _CHOSEN_BY_CLIENTS, 64)).encode()
+    # Nobody has such names; whoever does owes all the same.
+    return text if len(text) <= MOST_TEXT else head + replace(entry, tags=[], **_cut(entry, _TEXTS, 40)).encode()
+
+
+def _cut(entry: Entry, names: Iterable[str], length: int) -> dict[str, Any]:
+    return {name: getattr(entry, name)[:length] for name in names}
+
+
+_CHOSEN_BY_CLIENTS = ("call_id", "requested_model", "model_group", "model", "end_user", "key_alias")
+_TEXTS = tuple(one.name for one in fields(Entry) if one.type is str)
 
 
 def settled(left: Left, *, now: datetime) -> bytes | None:

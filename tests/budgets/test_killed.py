@@ -1,5 +1,6 @@
 """What an attempt is charged whose process was killed."""
 
+from dataclasses import fields
 from datetime import timedelta
 
 import orjson
@@ -43,6 +44,16 @@ def test_long_names_are_cut_and_who_pays_stays() -> None:
 
     assert len(text) <= MOST_TEXT
     assert told(one, tokens=0)["team_id"] == "t" * 255
+
+
+def test_names_as_long_as_any_may_be_still_fit() -> None:
+    longest = {
+        one.name: "\U0001f600" * 255
+        for one in fields(Entry)
+        if one.type is str and one.name not in ("key_hash", "status")
+    }
+
+    assert len(opened(entry(**longest, tags=["\U0001f600" * 255] * 64), CHARGE)) <= MOST_TEXT
 
 
 def test_a_text_that_is_no_record_is_left_out_and_told(caplog: pytest.LogCaptureFixture) -> None:
