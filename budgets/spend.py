@@ -3,7 +3,7 @@
 Read from the balances, and from the entries that wait to be rolled up.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -100,8 +100,14 @@ def spends_since(
     return found
 
 
-def _rolled(entity: Entity, start: datetime, balances: Iterable[Balance]) -> Spend:
+# They have balances since the first call after their budget was set, and may have spent before.
+_NOT_ALWAYS_COUNTED = frozenset({Scope.KEY_MODEL, Scope.TEAM_MODEL})
+
+
+def _rolled(entity: Entity, start: datetime, balances: Sequence[Balance]) -> Spend:
     """By the ledger alone."""
+    if entity[0] in _NOT_ALWAYS_COUNTED and not balances:
+        return Spend(period_nano=rolled_since(entity, start), total_nano=rolled_since(entity, EVER))
     by_start = {balance.period_start: balance for balance in balances}
     if (ever := by_start.get(EVER)) is None or ever.last_at is None:
         return NOTHING

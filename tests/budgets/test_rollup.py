@@ -140,6 +140,26 @@ def test_a_window_that_is_set_later_counts_what_its_period_holds_already() -> No
     assert balance(Scope.KEY, own.pk, "30d").spent_nano == 6
 
 
+def test_a_model_that_is_given_a_budget_later_has_spent_what_it_spent_before() -> None:
+    own = key()
+    name = of_model(str(own.pk), "gpt-4o")
+
+    def today() -> int:
+        return spend_of(Scope.KEY_MODEL, {name: NOW - timedelta(hours=12)})[name].period_nano
+
+    spent(5, key_hash=own.token_hash)
+    spent(3, key_hash=own.token_hash, model_group="other")
+    rolled()
+    own.model_max_budget = {"gpt-4o": {"budget_limit": 1, "time_period": "1d"}}
+    own.save()
+
+    assert today() == 5
+    spent(2, key_hash=own.token_hash)
+    assert today() == 7
+    rolled()
+    assert today() == 7
+
+
 def test_a_window_within_a_day_is_summed_from_the_ledger_without_what_waits() -> None:
     own = key()
     spent(1, at=NOW - timedelta(hours=3), key_hash=own.token_hash)
