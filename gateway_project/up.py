@@ -18,7 +18,7 @@ from django.db.utils import IntegrityError, OperationalError
 from django.utils import timezone
 
 import teams.services
-from budgets import price_import
+from budgets import price_import, rollup
 from budgets.price_import import read_price_map
 from budgets.verify import verify
 from gateway_project import server
@@ -39,6 +39,8 @@ logger = logging.getLogger(__name__)
 def start(prepared: Launch, options: argparse.Namespace, document: Document | None, listening: socket.socket) -> int:
     """Prepare the database, start what belongs to this process and serve until a signal comes."""
     _migrate()
+    # An upgrade may leave all of the ledger waiting, which every look at what was spent would have to read.
+    rollup.roll_up(now=timezone.now())
     admin = teams.services.ensure_admin(username="admin", password=prepared.secrets.admin_password)
     demo = DemoProvider() if document is None and _wants_demo() else None
     if demo:

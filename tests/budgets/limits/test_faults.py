@@ -12,24 +12,9 @@ import pytest
 import redis as redis_client
 
 from tests.budgets.limits.member import Member, question
-from tests.conftest import started
-from tests.services import RedisService, redis
+from tests.services import RedisService
 
 LIMIT = 1000
-
-
-@pytest.fixture
-def server(request: pytest.FixtureRequest) -> Iterator[RedisService]:
-    """One of its own for each test, to be killed."""
-    for running in started(redis(), request):
-        if running.pid is None:
-            pytest.skip("not run for want of a component: a Redis that may be killed")
-        yield running
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Path:
-    return tmp_path / "ledger"
 
 
 @pytest.fixture

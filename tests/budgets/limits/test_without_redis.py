@@ -12,25 +12,11 @@ from budgets.models import CounterHold
 from tests.budgets.limits.member import Member, question
 from tests.budgets.limits.test_faults import until
 from tests.budgets.limits.test_races import both
-from tests.conftest import started
-from tests.services import RedisService, redis
+from tests.services import RedisService
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NOWHERE = "unix:///nonexistent/redis.sock"
 TWO = 2
-
-
-@pytest.fixture
-def server(request: pytest.FixtureRequest) -> Iterator[RedisService]:
-    for running in started(redis(), request):
-        if running.pid is None:
-            pytest.skip("not run for want of a component: a Redis that may be killed")
-        yield running
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Path:
-    return tmp_path / "ledger"
 
 
 @contextmanager
