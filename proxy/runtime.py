@@ -62,6 +62,7 @@ MOST_COMPARED = 5000
 MOST_PATTERN_MODELS = 1000
 # What still runs for nobody, such as the slower of two asked, when the process stops.
 STRAGGLERS_SECONDS = 30.0
+LAST_REFRESH_SECONDS = 5.0
 T = TypeVar("T")
 
 
@@ -122,6 +123,9 @@ class Runtime:
         self._stopping.set()
         revisions.changed.wake()
         await self.fleet.stop()
+        if self._refresher.is_alive():
+            # It hands work to this loop, which is closed soon.
+            await asyncio.to_thread(self._refresher.join, LAST_REFRESH_SECONDS)
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=STRAGGLERS_SECONDS)
         await self.upstream.close()
@@ -216,8 +220,10 @@ class Runtime:
 
     def _refresh_for_ever(self) -> None:
         try:
-            while not self._stopping.is_set():
+            while True:
                 revisions.changed.wait(POLL_SECONDS)
+                if self._stopping.is_set():
+                    return
                 try:
                     self._refresh()
                 except (DatabaseError, InterfaceError):

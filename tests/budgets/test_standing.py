@@ -267,4 +267,6 @@ def test_budgets_of_models_are_projected_from_the_models_days() -> None:
     for found in (only(Scope.TEAM, "t"), only(Scope.KEY, own.pk)):
         assert found.model == "gpt-4o"
         assert found.projection is not None
-        assert found.projection.spend_at_end_nano == 6 * DOLLAR + DOLLAR // 2
+        # Twenty-three whole days of November are spent, six and a half are to come.
+        assert found.spent_nano == 23 * DOLLAR
+        assert found.projection.spend_at_end_nano == 23 * DOLLAR + 6 * DOLLAR + DOLLAR // 2
