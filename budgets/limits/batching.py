@@ -176,6 +176,8 @@ class _Shared:
             await self._wake.wait()
             self._wake.clear()
             while self._queue or self._is_beat_due:
+                # What is ready to ask goes along: a call for many costs hardly more than one.
+                await asyncio.sleep(0)
                 batch, self._queue = self._queue[:LARGEST_BATCH], self._queue[LARGEST_BATCH:]
                 self._is_beat_due = False
                 await self._carry_out(batch)

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 import redis.asyncio as redis
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from budgets.core.admission import Answer, Op, Settle
 from budgets.limits.own import Own
@@ -44,6 +44,7 @@ class RedisStore:
             retry=None,
             health_check_interval=0,
         )
+        self._connection: Any = None
         self._registered = self._renew = False
         self._generation = 0
         self._batches = 0
@@ -110,20 +111,33 @@ class RedisStore:
 
     async def close(self) -> None:
         with suppress(*_FAILED):
+            if self._connection is not None:
+                await self._connection.disconnect(nowait=True)
             await self._redis.aclose()
 
     async def _call(self, script: str, *arguments: int | str | bytes) -> Any:
+        rest = (0, self._process, self._generation, *arguments)
         async with asyncio.timeout(TIMEOUT_SECONDS):
             try:
-                return await self._redis.evalsha(
-                    self._scripts[script],
-                    0,
-                    self._process,
-                    self._generation,
-                    *arguments,
-                )
+                return await self._ask("EVALSHA", self._scripts[script], *rest)
             except NoScriptError:
-                return await self._redis.eval(script, 0, self._process, self._generation, *arguments)
+                return await self._ask("EVAL", script, *rest)
+
+    async def _ask(self, *command: int | str | bytes) -> Any:
+        """On a connection of its own: what redis-py's pool does for each command costs more than the command."""
+        if (connection := self._connection) is None:
+            connection = self._connection = await self._redis.connection_pool.get_connection()
+        try:
+            if not connection.is_connected:
+                await connection.connect()
+            await connection.send_command(*command, check_health=False)
+            return await connection.read_response()
+        except ResponseError:
+            raise
+        except BaseException:
+            # An answer that comes late would be taken for that of the next command.
+            await connection.disconnect(nowait=True)
+            raise
 
     def _carried_out(self, ops: Sequence[Op], reply: Any) -> list[Answer | Wait | None]:
         _, self.processes, wait_ms, now_ms, replies = reply
