@@ -2,14 +2,20 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from typing import Any, Self
 
 
 @dataclass(frozen=True)
 class Message:
-    """`kind` is firing, repeat, resolved, notice or test; `at` is ISO 8601 with its zone."""
+    """`kind` is firing, repeat, escalated, acknowledged, resolved, notice, digest or test; times are ISO 8601.
+
+    `id` is the telling's own and the same on every attempt, `incident_id` that of what it is about: the same from
+    firing to resolved. `links` are pairs of words and address, `sections` headings with lines, for reports and digests.
+    `compatibility` is LiteLLM's webhook body, `files` are names and texts to attach where a channel can, `recipients`
+    mail addresses of those whom it concerns.
+    """
 
     kind: str
     alert_type: str
@@ -19,13 +25,47 @@ class Message:
     details: Mapping[str, str] = field(default_factory=dict)
     count: int = 1
     link: str = ""
+    id: str = ""
+    incident_id: str = ""
+    opened_at: str = ""
+    actor: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    links: tuple[tuple[str, str], ...] = ()
+    sections: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    compatibility: Mapping[str, Any] = field(default_factory=dict)
+    files: tuple[tuple[str, str], ...] = ()
+    recipients: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
-        return cls(**stored)
+        """What a newer or older version stored is read as far as it is known."""
+        known = {one.name for one in fields(cls)}
+        plain = {name: value for name, value in stored.items() if name in known}
+        return cls(
+            **plain
+            | {
+                "links": tuple((words, address) for words, address in plain.get("links", ())),
+                "sections": tuple((heading, tuple(lines)) for heading, lines in plain.get("sections", ())),
+                "files": tuple((name, text) for name, text in plain.get("files", ())),
+                "recipients": tuple(plain.get("recipients", ())),
+            }
+        )
+
+    @property
+    def heading(self) -> str:
+        """The title, with what became of the incident before it."""
+        return f"{PREFIXES.get(self.kind, '')}{one_line(self.title)}"
+
+
+PREFIXES = {
+    "repeat": "[Still firing] ",
+    "escalated": "[Not acknowledged] ",
+    "acknowledged": "[Acknowledged] ",
+    "resolved": "[Resolved] ",
+}
 
 
 def timestamp(at: datetime) -> str:

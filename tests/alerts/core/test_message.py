@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts.core.message import Message, code_span, escape_slack, timestamp, truncate
+from alerts.models import AlertChannel
 from alerts.transports.slack import SlackTransport
 
 MESSAGE = Message(kind="firing", alert_type="llm_exceptions", level="High", title="It broke", at="2026-11-23T12:00:00")
@@ -67,7 +68,7 @@ def test_a_timestamp_has_its_zone() -> None:
 
 def told(**facts: object) -> str:
     message = Message(**{**MESSAGE.as_json(), **facts})
-    text = SlackTransport().payload(message)["text"]
+    text = SlackTransport().payload(AlertChannel(), message)["text"]
     assert isinstance(text, str)
     return text
 
@@ -118,6 +119,6 @@ def test_a_message_stays_below_slacks_limit_of_forty_thousand() -> None:
 
 
 def test_slack_shows_no_preview_of_what_a_user_typed() -> None:
-    payload = SlackTransport().payload(MESSAGE)
+    payload = SlackTransport().payload(AlertChannel(), MESSAGE)
 
     assert (payload["unfurl_links"], payload["unfurl_media"]) == (False, False)
