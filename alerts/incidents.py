@@ -1,24 +1,24 @@
 """From an event to an incident row and, in the same transaction, to the deliveries that tell it."""
 
-import uuid
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 
-from alerts.core.message import Message, timestamp
-from alerts.core.routing import Decision, Reason, Routing, route
+from alerts.core.routing import Decision, Reason, Subject, decide
 from alerts.events import Event
-from alerts.models import (
-    AlertRoute,
-    AlertSettings,
-    Delivery,
-    DeliveryKind,
-    Incident,
-    IncidentStatus,
-)
-from alerts.wakeup import wake_channels
+from alerts.models import CLOSED, AlertSettings, DeliveryKind, Entry, Incident, IncidentEntry, IncidentStatus
+from alerts.setup import load_routing
+from alerts.telling import body_of, tell, tell_where_told
+
+# Opened so often within so long, an incident flaps: it is told again only after its repeat interval.
+FLAPS = 4
+FLAP_WINDOW = timedelta(hours=1)
+# How soon an incident that another speaks for is looked at again.
+INHIBITED_FOR = timedelta(seconds=60)
+# Of those that may speak for others there are few; more than this are not looked through.
+MOST_INHIBITORS = 500
+_INHIBITORS = ("outage_alerts", "region_outage_alerts")
 
 
 @transaction.atomic
@@ -26,59 +26,114 @@ def raise_event(event: Event, *, count: int, now: datetime) -> Reason:
     """Open the event's incident, or count it on the open one. Exactly one caller opens it, however many race."""
     if event.is_notice:
         return _tell_once(event, now=now)
-    if incident := _count_on_open(event, count=count, now=now):
+    if incident := _count_on_live(event, count=count, now=now):
         return _repeat_if_due(incident, event, now=now)
-    decision = route(event.alert_type, load_routing())
+    decision = _decide(event, now=now)
     if not (opened := _open(event, decision, count=count, now=now)):
         # Somebody else opened it between our two statements.
-        _count_on_open(event, count=count, now=now)
+        _count_on_live(event, count=count, now=now)
         return Reason.REPEAT_INTERVAL
-    _tell(opened, decision.channel_ids, kind=DeliveryKind.FIRING, now=now)
+    IncidentEntry.objects.create(incident=opened, at=now, what=Entry.OPENED)
+    if decision.destinations:
+        tell(opened, decision, kind=DeliveryKind.FIRING, now=now)
+    else:
+        _withhold(opened, decision.reason, now=now)
     return decision.reason
+
+
+@transaction.atomic
+def resolve_event(event: Event, *, now: datetime) -> bool:
+    """What the event told of is over: close its incident, if one is live."""
+    incident = _live(event).first()
+    return incident is not None and close(incident, now=now)
 
 
 @transaction.atomic
 def resolve_quiet(*, now: datetime) -> int:
     """Close incidents not seen for their quiet interval and tell so where their opening was told."""
     closed = 0
-    for incident in Incident.objects.filter(status=IncidentStatus.OPEN).order_by("id"):
-        over = incident.last_seen_at + timedelta(seconds=incident.quiet_seconds) <= now
-        # The condition again in the statement: an event may have counted on it since it was read.
-        mine = over and Incident.objects.filter(
-            pk=incident.pk, status=IncidentStatus.OPEN, last_seen_at=incident.last_seen_at
-        ).update(status=IncidentStatus.RESOLVED, resolved_at=now)
-        if mine:
-            told = incident.deliveries.filter(channel__enabled=True).order_by().values_list("channel_id", flat=True)
-            _tell(incident, tuple(told.distinct()), kind=DeliveryKind.RESOLVED, now=now)
-            closed += 1
+    for incident in Incident.objects.exclude(status__in=CLOSED).order_by("id"):
+        if incident.last_seen_at + timedelta(seconds=incident.quiet_seconds) <= now:
+            closed += close(incident, now=now)
     return closed
 
 
-def load_routing() -> Routing:
-    """Routes with their enabled channels."""
-    channels: dict[str, list[int]] = {}
-    rows = AlertRoute.objects.filter(channels__enabled=True).order_by()
-    for alert_type, channel_id in rows.values_list("alert_type", "channels"):
-        channels.setdefault(alert_type, []).append(channel_id)
-    return Routing(enabled_types=frozenset(AlertSettings.load().alert_types), channels=channels)
+def close(
+    incident: Incident,
+    *,
+    now: datetime,
+    status: IncidentStatus = IncidentStatus.RESOLVED,
+    actor: str = "",
+    text: str = "",
+) -> bool:
+    """False when it was closed, or seen again, since it was read."""
+    mine = (
+        Incident.objects.filter(pk=incident.pk, last_seen_at=incident.last_seen_at)
+        .exclude(status__in=CLOSED)
+        .update(status=status, resolved_at=now, resolved_by=actor, escalate_at=None)
+    )
+    if not mine:
+        return False
+    incident.refresh_from_db()
+    what = Entry.RESOLVED if status == IncidentStatus.RESOLVED else Entry.DISMISSED
+    IncidentEntry.objects.create(incident=incident, at=now, what=what, actor=actor, text=text)
+    tell_where_told(incident, kind=DeliveryKind.RESOLVED, actor=actor, now=now)
+    return True
 
 
-def _count_on_open(event: Event, *, count: int, now: datetime) -> Incident | None:
-    open_one = Incident.objects.filter(fingerprint=event.fingerprint(), status=IncidentStatus.OPEN)
-    if not open_one.update(count=F("count") + count, last_seen_at=now):
+def open_inhibitors() -> list[Subject]:
+    rows = Incident.objects.filter(alert_type__in=_INHIBITORS).exclude(status__in=CLOSED).order_by("-last_seen_at")
+    return [
+        Subject(alert_type, level, labels)
+        for alert_type, level, labels in rows.values_list("alert_type", "level", "labels")[:MOST_INHIBITORS]
+    ]
+
+
+def _live(event: Event) -> QuerySet[Incident]:
+    return Incident.objects.filter(fingerprint=event.fingerprint()).exclude(status__in=CLOSED)
+
+
+def _count_on_live(event: Event, *, count: int, now: datetime) -> Incident | None:
+    # Raised late, it must not look older than it is.
+    live = _live(event)
+    if not live.update(count=F("count") + count, last_seen_at=now):
         return None
-    return open_one.first()
+    return live.first()
+
+
+def _decide(event: Event, *, now: datetime) -> Decision:
+    subject = Subject(event.alert_type, event.level, labels_of(event), event.avoided_channel_id())
+    decision = decide(subject, load_routing(now=now), open_incidents=open_inhibitors(), now=now)
+    if decision.reason != Reason.DELIVER or event.is_notice:
+        return decision
+    lately = Incident.objects.filter(fingerprint=event.fingerprint(), opened_at__gt=now - FLAP_WINDOW)
+    opened = list(lately.order_by("-opened_at").values_list("told_at", flat=True)[:FLAPS])
+    told_at = max((one for one in opened if one), default=None)
+    if len(opened) < FLAPS or told_at is None:
+        return decision
+    return Decision(Reason.FLAPPING, level=decision.level, until=told_at + timedelta(seconds=event.repeat_interval))
+
+
+def labels_of(event: Event) -> dict[str, str]:
+    """Its own, and those that every alert of this gateway carries (`alerting_args.labels`)."""
+    common = AlertSettings.load().alerting_args.get("labels")
+    own = {name: storable(value) for name, value in event.labels().items() if value}
+    return {**{str(name): str(value) for name, value in (common or {}).items()}, **own} if common else own
 
 
 def _tell_once(event: Event, *, now: datetime) -> Reason:
-    decision = route(event.alert_type, load_routing())
+    decision = _decide(event, now=now)
     if decision.reason == Reason.TYPE_DISABLED:
         return decision.reason
     incident = _incident(event, decision, count=1, now=now)
     incident.status = IncidentStatus.RESOLVED
     incident.resolved_at = now
+    incident.escalate_at = None
     incident.save(force_insert=True)
-    _tell(incident, decision.channel_ids, kind=DeliveryKind.NOTICE, now=now)
+    if decision.destinations:
+        tell(incident, decision, kind=DeliveryKind.NOTICE, now=now)
+    else:
+        _withhold(incident, decision.reason, now=now)
     return decision.reason
 
 
@@ -92,56 +147,80 @@ def _incident(event: Event, decision: Decision, *, count: int, now: datetime) ->
     return Incident(
         fingerprint=event.fingerprint(),
         alert_type=event.alert_type,
-        level=event.level,
-        title=_storable(event.title()),
-        details={name: _storable(value) for name, value in event.details().items() if value},
-        labels={name: _storable(value) for name, value in event.labels().items() if value},
+        level=decision.level or event.level,
+        title=storable(event.title()),
+        details={name: storable(value) for name, value in event.details().items() if value},
+        labels=labels_of(event),
+        body=body_of(event),
         count=count,
         reason=decision.reason,
         opened_at=now,
         last_seen_at=now,
-        next_notify_at=now + timedelta(seconds=event.repeat_interval),
+        told_at=now if decision.destinations else None,
+        next_notify_at=_next(event, decision, now=now),
         quiet_seconds=event.quiet_interval,
+        escalate_at=_escalate_at(decision, now=now),
     )
 
 
-def _storable(text: str) -> str:
+def _next(event: Event, decision: Decision, *, now: datetime) -> datetime:
+    """When it may be told next, if it is still seen by then."""
+    if decision.until:
+        return decision.until
+    if decision.reason == Reason.INHIBITED:
+        return now + INHIBITED_FOR
+    return now + timedelta(seconds=decision.repeat_seconds or event.repeat_interval)
+
+
+def _escalate_at(decision: Decision, *, now: datetime) -> datetime | None:
+    after = decision.escalate_after_seconds
+    return now + timedelta(seconds=after) if after and decision.destinations else None
+
+
+def storable(text: str) -> str:
     """PostgreSQL takes any character but this one."""
     return text.replace("\x00", "")
 
 
 def _repeat_if_due(incident: Incident, event: Event, *, now: datetime) -> Reason:
-    mine = Incident.objects.filter(pk=incident.pk, next_notify_at__lte=now).update(
-        next_notify_at=now + timedelta(seconds=event.repeat_interval)
+    if incident.next_notify_at > now:
+        return Reason.REPEAT_INTERVAL
+    if incident.status == IncidentStatus.ACKNOWLEDGED:
+        return Reason.ACKNOWLEDGED
+    if incident.silenced_until and incident.silenced_until > now:
+        return Reason.SILENCED
+    decision = _decide_repeat(incident, event, now=now)
+    mine = Incident.objects.filter(pk=incident.pk, next_notify_at=incident.next_notify_at, status="open").update(
+        next_notify_at=_next(event, decision, now=now),
+        reason=decision.reason,
+        **({"told_at": now} if decision.destinations else {}),
+        **({"escalate_at": _escalate_at(decision, now=now)} if incident.told_at is None else {}),
     )
     if not mine:
         return Reason.REPEAT_INTERVAL
-    decision = route(event.alert_type, load_routing())
-    _tell(incident, decision.channel_ids, kind=DeliveryKind.REPEAT, now=now)
+    if decision.destinations:
+        kind = DeliveryKind.REPEAT if incident.told_at else DeliveryKind.FIRING
+        incident.refresh_from_db()
+        tell(incident, decision, kind=kind, now=now)
+    elif decision.reason != incident.reason:
+        _withhold(incident, decision.reason, now=now)
     return decision.reason
 
 
-def _tell(incident: Incident, channel_ids: tuple[int, ...], *, kind: DeliveryKind, now: datetime) -> None:
-    message = Message(
-        kind=kind,
-        alert_type=incident.alert_type,
-        level=incident.level,
-        title=incident.title,
-        at=timestamp(now),
-        details=incident.details,
-        count=incident.count,
-        link=settings.PROXY_BASE_URL,
-    )
-    Delivery.objects.bulk_create(
-        Delivery(
-            id=uuid.uuid4(),
-            incident=incident,
-            channel_id=channel_id,
-            kind=kind,
-            message=message.as_json(),
-            created_at=now,
-            next_attempt_at=now,
-        )
-        for channel_id in channel_ids
-    )
-    transaction.on_commit(lambda: wake_channels(channel_ids))
+def _decide_repeat(incident: Incident, event: Event, *, now: datetime) -> Decision:
+    subject = Subject(event.alert_type, event.level, labels_of(event), event.avoided_channel_id())
+    others = [one for one in open_inhibitors() if one.alert_type != incident.alert_type]
+    return decide(subject, load_routing(now=now), open_incidents=others, now=now)
+
+
+def _withhold(incident: Incident, reason: Reason, *, now: datetime) -> None:
+    IncidentEntry.objects.create(incident=incident, at=now, what=Entry.WITHHELD, text=WHY_NOT[reason])
+
+
+WHY_NOT = {
+    Reason.SILENCED: "A silence holds.",
+    Reason.INHIBITED: "An outage that is open speaks for it.",
+    Reason.FLAPPING: "It comes and goes; it is told again after its repeat interval.",
+    Reason.TYPE_DISABLED: "Alerts of this type are switched off.",
+    Reason.NO_ROUTE: "No route leads to a channel.",
+}

@@ -29,7 +29,16 @@ def channel(
     """A channel of the operator with a route of each type."""
     made = AlertChannel.objects.create(name=name, kind="slack", url=url, private_address_allowed=True, **columns)
     for alert_type in types:
-        AlertRoute.objects.get_or_create(alert_type=alert_type)[0].channels.add(made)
+        route(alert_type or "everything else", alert_types=[alert_type] if alert_type else []).channels.add(made)
+    return made
+
+
+def route(name: str, *channels: AlertChannel, **columns: Any) -> AlertRoute:
+    """One that is made at its first mention; without types it comes last."""
+    position = 100 if columns.get("alert_types") else 1000
+    made, _ = AlertRoute.objects.get_or_create(name=name, defaults={"position": position})
+    AlertRoute.objects.filter(pk=made.pk).update(**{"name": name, **columns})
+    made.channels.add(*channels)
     return made
 
 

@@ -8,10 +8,12 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from django.db.models import F
 from django.utils import timezone
 
 from alerts import dispatch
-from alerts.models import AlertChannel, Delivery, DeliveryState
+from alerts.merging import merge_waiting
+from alerts.models import AlertChannel, Delivery, DeliveryAttempt, DeliveryState, Incident
 from alerts.transports import base
 from tests.alerts.builders import channel, delivery, incident
 from tests.alerts.threads import at_once
@@ -245,6 +247,7 @@ def test_a_sender_that_lost_its_lease_leaves_the_row_alone(ops: AlertChannel, sl
 
 @pytest.mark.django_db(transaction=True)
 def test_several_threads_never_send_the_same_delivery_twice(ops: AlertChannel, slack: FakeSlack) -> None:
+    AlertChannel.objects.update(most_per_minute=0)
     due(ops, *(f"number {number}." for number in range(24)))
 
     tried = at_once(4, lambda: dispatch.deliver_to_channel(channel_id=ops.pk))
@@ -265,3 +268,106 @@ def test_an_address_that_is_none_ends_the_delivery_with_a_sentence() -> None:
 
     assert row.state == DeliveryState.DEAD
     assert row.last_error
+
+
+def test_more_than_a_minute_may_hold_becomes_one_message(ops: AlertChannel, slack: FakeSlack) -> None:
+    AlertChannel.objects.update(most_per_minute=3)
+    rows = due(ops, "first", "second", "third", "fourth")
+
+    assert dispatch.deliver_to_channel(channel_id=ops.pk) == 1
+    (message,) = slack.messages
+    assert all(title in message["text"] for title in ("4 alerts", "first", "fourth"))
+    merged = Delivery.objects.filter(pk__in=[row.pk for row in rows])
+    digest = Delivery.objects.get(kind="digest")
+    assert set(merged.values_list("state", "merged_into")) == {("merged", digest.pk)}
+    assert digest.state == DeliveryState.DELIVERED
+
+
+def test_a_channel_whose_minute_is_used_up_waits(ops: AlertChannel, slack: FakeSlack) -> None:
+    AlertChannel.objects.update(most_per_minute=2)
+    due(ops, "first", "second")
+    dispatch.deliver_to_channel(channel_id=ops.pk)
+    due(ops, "third", "fourth", "fifth")
+
+    assert dispatch.deliver_to_channel(channel_id=ops.pk) == 0
+    DeliveryAttempt.objects.order_by("began_at").update(began_at=F("began_at") - timedelta(seconds=61))
+    assert dispatch.deliver_to_channel(channel_id=ops.pk) == 1
+    assert len(slack.messages) == 3
+    assert all(title in slack.messages[2]["text"] for title in ("third", "fourth", "fifth"))
+
+
+def test_a_merging_that_was_cut_off_loses_and_doubles_nothing(ops: AlertChannel, slack: FakeSlack) -> None:
+    """Another process merges at the same time: each telling is in one message only."""
+    AlertChannel.objects.update(most_per_minute=1)
+    due(ops, *(f"number {number}." for number in range(8)))
+    now = timezone.now()
+    waiting = dispatch.waiting(now=now).filter(channel=ops)
+
+    assert merge_waiting(ops, waiting, room=1, now=now) is not None
+    assert merge_waiting(ops, waiting, room=1, now=now) is None
+    assert Delivery.objects.filter(state=DeliveryState.MERGED).count() == 8
+
+
+def test_every_call_is_written_down(ops: AlertChannel, slack: FakeSlack) -> None:
+    row = sent(ops, Reply(503, "busy"), slack=slack)
+    Delivery.objects.update(next_attempt_at=timezone.now())
+    dispatch.deliver_to_channel(channel_id=ops.pk)
+
+    calls = row.attempts.order_by("number").values_list("number", "status", "error", "response")
+    assert list(calls) == [(1, 503, "The channel answered 503: busy", ""), (2, 200, "", "ok")]
+    assert all(call.ended_at and call.latency_ms is not None for call in row.attempts.all())
+
+
+def test_a_channel_that_fails_is_told_through_another(ops: AlertChannel, slack: FakeSlack) -> None:
+    channel("backup", f"{slack.url}/backup")
+    slack.script(Reply(404, "no_service"))
+    due(ops)
+    dispatch.deliver_to_channel(channel_id=ops.pk)
+
+    told = Delivery.objects.get(incident__alert_type="alert_channel_failing")
+    assert told.channel.name == "backup"
+    assert "Alerts do not reach the channel ops" in told.message["title"]
+    ops.refresh_from_db()
+    assert ops.failing_since is not None
+    assert "no_service" in ops.last_error
+
+
+def test_a_channel_that_works_again_ends_its_incident(ops: AlertChannel, slack: FakeSlack) -> None:
+    sent(ops, Reply(404, "no_service"), slack=slack)
+    sent(ops, slack=slack)
+
+    ops.refresh_from_db()
+    assert (ops.failing_since, ops.last_error) == (None, "")
+    assert Incident.objects.get(alert_type="alert_channel_failing").status == "resolved"
+
+
+def test_the_only_channel_that_fails_stays_in_the_inbox(ops: AlertChannel, slack: FakeSlack) -> None:
+    sent(ops, Reply(404, "no_service"), slack=slack)
+    raised = Incident.objects.get(alert_type="alert_channel_failing")
+
+    assert (raised.reason, raised.deliveries.count()) == ("no_route", 0)
+
+
+def test_what_was_given_up_can_be_tried_again(ops: AlertChannel, slack: FakeSlack) -> None:
+    row = sent(ops, Reply(404, "no_service"), slack=slack)
+
+    assert dispatch.retry_now(row, now=timezone.now())
+    dispatch.deliver_to_channel(channel_id=ops.pk)
+    row.refresh_from_db()
+    assert row.state == DeliveryState.DELIVERED
+    assert not dispatch.retry_now(row, now=timezone.now())
+
+
+def test_the_end_of_an_incident_is_never_sent_before_its_beginning(ops: AlertChannel, slack: FakeSlack) -> None:
+    of = incident()
+    began = timezone.now() - timedelta(minutes=5)
+    later = {"next_attempt_at": timezone.now() + timedelta(seconds=60)}
+    firing = delivery(ops, of, title="It broke", created_at=began, **later)
+    delivery(ops, of, title="It is well", created_at=began + timedelta(minutes=1), next_attempt_at=began)
+    delivery(ops, incident(fingerprint="other"), title="Another", created_at=began, next_attempt_at=began)
+
+    assert dispatch.deliver_to_channel(channel_id=ops.pk) == 1
+    Delivery.objects.filter(pk=firing.pk).update(next_attempt_at=timezone.now())
+    assert dispatch.deliver_to_channel(channel_id=ops.pk) == 2
+    words = ("Another", "It broke", "It is well")
+    assert [word in message["text"] for word, message in zip(words, slack.messages, strict=True)] == [True] * 3

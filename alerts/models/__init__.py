@@ -1,0 +1,34 @@
+"""Channels, routes, silences, incidents and deliveries: what is wrong, who is told, and what became of each telling.
+
+And what the calendar brought.
+"""
+
+from alerts.models.channels import AlertChannel, ChannelKind, Source
+from alerts.models.deliveries import Delivery, DeliveryAttempt, DeliveryKind, DeliveryState
+from alerts.models.incidents import CLOSED, Entry, Incident, IncidentEntry, IncidentStatus
+from alerts.models.routes import AlertRoute, Silence
+from alerts.models.runs import RunState, ScheduledRun
+from alerts.models.settings import AlertSettings, alert_type_choices, default_alert_types, validate_alert_types
+
+__all__ = [
+    "CLOSED",
+    "AlertChannel",
+    "AlertRoute",
+    "AlertSettings",
+    "ChannelKind",
+    "Delivery",
+    "DeliveryAttempt",
+    "DeliveryKind",
+    "DeliveryState",
+    "Entry",
+    "Incident",
+    "IncidentEntry",
+    "IncidentStatus",
+    "RunState",
+    "ScheduledRun",
+    "Silence",
+    "Source",
+    "alert_type_choices",
+    "default_alert_types",
+    "validate_alert_types",
+]
