@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import os
 import socket
 import sys
 from pathlib import Path
@@ -26,7 +27,7 @@ from gateway_project.background import Background
 from gateway_project.demo import FAILING_MODEL, ID_PREFIX, DemoProvider
 from gateway_project.demo import document as demo_document
 from gateway_project.launch import Launch, LaunchError
-from proxy.config import environment, importer
+from proxy.config import alerting, environment, importer
 from proxy.config.schema import Document
 from proxy.models import Deployment
 from proxy.providers import PROVIDERS, split_model
@@ -147,11 +148,7 @@ def _doubts(document: Document) -> list[str]:
             f"model {entry.model_name}: the variable {name} is not set"
             for name in sorted(environment.missing(params.model_dump()))
         ]
-    alerting = document.general_settings.alerting or []
-    doubts += [f"alerting: {name!r} is not offered, nothing goes there" for name in alerting if name != "slack"]
-    has_url = importer.default_webhook_url() or document.general_settings.alert_to_webhook_url
-    if "slack" in alerting and not has_url:
-        doubts.append("alerting: slack is on, but SLACK_WEBHOOK_URL is not set, so alerts go nowhere")
+    doubts += alerting.doubts(document.general_settings, os.environ)
     return doubts
 
 

@@ -14,22 +14,15 @@ from django.db import transaction
 
 import alerts.services
 from proxy.config import known
+from proxy.config.alerting import operator_channels
 from proxy.config.reader import ConfigError
 from proxy.config.schema import Document, ModelEntry
 from proxy.models import ConfigField, Deployment, Section, Source
 from teams.secrets import without_secrets
 
-# Of general_settings, these are rows of the alerts app.
-_ALERTING = frozenset(
-    {
-        "alerting",
-        "alerting_threshold",
-        "alert_types",
-        "alerting_args",
-        "alert_to_webhook_url",
-        "spend_report_frequency",
-    }
-)
+# Of general_settings, these are columns of the alerts app's settings, and those are its channels and routes.
+_ALERT_SETTINGS = ("alerting_threshold", "alert_types", "alerting_args", "alert_type_config", "spend_report_frequency")
+_ALERTING = frozenset({*_ALERT_SETTINGS, "alerting", "alert_to_webhook_url"})
 
 
 @dataclass
@@ -159,20 +152,8 @@ def _settings(document: Document) -> dict[str, dict[str, Any]]:
 
 def _apply_alerting(document: Document, diff: Diff) -> None:
     general = document.general_settings
-    slack = "slack" in (general.alerting or ())
-    chosen: dict[str, Any] = {"alerting_threshold": general.alerting_threshold}
-    chosen["alert_types"] = general.alert_types and [str(name) for name in general.alert_types]
-    chosen["alerting_args"] = general.alerting_args.model_dump(mode="json", exclude_unset=True)
-    chosen["spend_report_frequency"] = general.spend_report_frequency
-    changes = alerts.services.set_operator_channels(
-        default_url=default_webhook_url() if slack else None,
-        urls_by_type={str(name): urls for name, urls in general.alert_to_webhook_url.items()} if slack else {},
-        settings=chosen,
-    )
-    for line in changes:
+    given = general.model_dump(mode="json", exclude_unset=True)
+    chosen = {name: given[name] for name in _ALERT_SETTINGS if given.get(name) is not None}
+    channels, routes = operator_channels(general, os.environ)
+    for line in alerts.services.set_operator_channels(channels=channels, routes=routes, settings=chosen):
         diff.changed.append(f"alerting: {line}")
-
-
-def default_webhook_url() -> str | None:
-    """The seed's variable, or LiteLLM's other name for it."""
-    return os.environ.get("SLACK_WEBHOOK_URL") or os.environ.get("ALERTING_WEBHOOK_URL") or None

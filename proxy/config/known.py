@@ -78,8 +78,9 @@ ALERTING_ARGS = frozenset(
     budget_alert_ttl budget_thresholds daily_report_frequency daily_spend_per_user_threshold failure_threshold
     failure_threshold_window_seconds hanging_threshold_fails hanging_threshold_seconds
     hanging_threshold_window_seconds log_to_console major_outage_alert_threshold max_outage_alert_list_size
-    minor_outage_alert_threshold monthly_spend_per_user_threshold outage_alert_ttl region_outage_alert_ttl
-    report_check_interval spend_anomaly_baseline_days spend_anomaly_min_spend spend_anomaly_multiplier
+    minor_outage_alert_threshold model_deprecation_days monthly_spend_per_user_threshold outage_alert_ttl
+    outage_counted outage_failed_probes outage_failure_rate outage_min_requests region_outage_alert_ttl
+    report_check_interval slow_percentile spend_anomaly_baseline_days spend_anomaly_min_spend spend_anomaly_multiplier
     user_spend_check_interval
     """.split()
 )
@@ -89,7 +90,8 @@ IN_EFFECT = frozenset(
     """
     apply_user_budget_to_team_keys budget_duration budget_exceeded_status_code budget_exceeded_throttle_percentage
     global_max_parallel_requests max_budget max_end_user_budget max_end_user_budget_id max_parallel_requests
-    budget_thresholds tag_budget_config token_rate_limit_type
+    alert_type_config alerting_args alerting_threshold budget_thresholds spend_report_frequency tag_budget_config
+    token_rate_limit_type
     admin_only_routes alert_to_webhook_url alert_types alerting allowed_fails allowed_fails_policy allowed_ips
     allowed_routes block_requests_for_models_without_pricing callbacks consecutive_fails content_policy_fallbacks
     context_window_fallbacks cooldown_time

@@ -14,6 +14,7 @@ from proxy.config import known
 from proxy.config.health_schema import HealthChecks, ModelInfo
 from proxy.config.router_schema import RoutingDefaults, check_router_section
 from proxy.core.kinds import did_you_mean
+from proxy.core.outages import Trouble
 from proxy.metrics import CustomLabels, ensure_no_clash
 from proxy.trace_policy import DEFAULT_RETENTION
 from teams.calendars import read_calendar
@@ -84,6 +85,7 @@ def _checked(read: Callable[[Any], object]) -> Callable[[Any], Any]:
 AlertTypeName = Annotated[AlertType, BeforeValidator(_alert_type)]
 Texts = Annotated[list[str], BeforeValidator(_as_list)]
 PositiveSeconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Positive = PositiveSeconds
 Network = Annotated[str, AfterValidator(_network)]
 HeaderName = Annotated[str, StringConstraints(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", max_length=100)]
 RouterValues = Annotated[dict[str, Any], AfterValidator(check_router_section)]
@@ -110,6 +112,21 @@ class LitellmParams(Section):
     api_key: str | None = None
 
 
+class SlowBounds(BaseModel):
+    """A typo would switch a bound off, so nothing else may stand here."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    percentile: Annotated[float, Field(gt=0, le=100)] | None = None
+    seconds: PositiveSeconds | None = None
+    ttft_seconds: PositiveSeconds | None = None
+    min_requests: Annotated[int, Field(gt=0, le=200)] | None = None
+
+
+class SlowPercentile(SlowBounds):
+    models: dict[str, SlowBounds] = {}
+
+
 class AlertingArgs(Section):
     daily_report_frequency: PositiveSeconds = 43200
     report_check_interval: PositiveSeconds = 3600
@@ -118,7 +135,24 @@ class AlertingArgs(Section):
     region_outage_alert_ttl: PositiveSeconds = 60
     minor_outage_alert_threshold: Annotated[int, Field(gt=0)] = 5
     major_outage_alert_threshold: Annotated[int, Field(gt=0)] = 10
+    outage_failure_rate: Annotated[float, Field(gt=0, le=1)] = 0.5
+    outage_min_requests: Annotated[int, Field(gt=0)] = 10
+    outage_failed_probes: Annotated[int, Field(gt=0)] = 3
+    outage_counted: Annotated[list[Trouble], Field(min_length=1)] | None = None
+    slow_percentile: SlowPercentile | None = None
+    daily_spend_per_user_threshold: Positive | None = None
+    monthly_spend_per_user_threshold: Positive | None = None
+    spend_anomaly_multiplier: Positive = 3.0
+    spend_anomaly_baseline_days: Annotated[int, Field(ge=1, le=366)] = 7
+    spend_anomaly_min_spend: Positive = 10.0
+    user_spend_check_interval: Annotated[int, Field(ge=60)] = 3600
+    model_deprecation_days: Annotated[int, Field(ge=0, le=3650)] = 30
     budget_thresholds: list[Annotated[int, Field(gt=0, le=1000, strict=True)]] | None = None
+
+
+class DigestSettings(Section):
+    digest: bool = False
+    digest_interval: PositiveSeconds = 86400
 
 
 class GeneralSettings(Section, HealthChecks):
@@ -127,6 +161,7 @@ class GeneralSettings(Section, HealthChecks):
     alerting: list[Literal["slack", "ms_teams", "webhook", "email", "pagerduty", "sentry"]] | None = None
     alerting_threshold: PositiveSeconds = 300
     alert_types: list[AlertTypeName] | None = None
+    alert_type_config: dict[AlertTypeName, DigestSettings] = {}
     alerting_args: AlertingArgs = AlertingArgs()
     alert_to_webhook_url: dict[
         AlertTypeName, Annotated[list[WebhookUrl], BeforeValidator(_as_list), Field(min_length=1)]

@@ -6,7 +6,8 @@ import pytest
 
 import alerts.services
 from alerts.events import ON_BY_DEFAULT
-from alerts.models import AlertChannel, AlertRoute, AlertSettings, Delivery, Incident, Source
+from alerts.models import AlertChannel, AlertRoute, AlertSettings, ChannelKind, Delivery, Incident, Source
+from alerts.operator import EVERYTHING_ELSE, OF_A_TYPE, THE_REST, OperatorChannel, OperatorRoute
 from tests.alerts.builders import channel, exception
 from tests.fakes.server import Reply
 from tests.fakes.slack import FakeSlack
@@ -16,11 +17,24 @@ ONE, TWO = "https://hooks.example/hidden-one", "https://hooks.example/hidden-two
 
 
 def set_channels(default: str | None = None, by_type: dict[str, list[str]] | None = None, **settings: Any) -> list[str]:
-    return alerts.services.set_operator_channels(default_url=default, urls_by_type=by_type or {}, settings=settings)
+    channels, routes = [], []
+    for alert_type, urls in (by_type or {}).items():
+        own = [
+            OperatorChannel(f"slack {alert_type} {n}", ChannelKind.SLACK, url) for n, url in enumerate(urls, start=1)
+        ]
+        channels += own
+        routes.append(OperatorRoute(alert_type, OF_A_TYPE, tuple(one.name for one in own), (alert_type,)))
+    if default:
+        channels.append(OperatorChannel("slack", ChannelKind.SLACK, default))
+        routes.append(OperatorRoute(EVERYTHING_ELSE, THE_REST, ("slack",)))
+    return alerts.services.set_operator_channels(channels=channels, routes=routes, settings=settings)
 
 
 def routes() -> dict[str, list[str]]:
-    return {route.alert_type: sorted(one.url for one in route.channels.all()) for route in AlertRoute.objects.all()}
+    return {
+        "".join(route.alert_types): sorted(one.url for one in route.channels.all())
+        for route in AlertRoute.objects.all()
+    }
 
 
 def test_the_default_channel_takes_what_has_no_other() -> None:
@@ -66,8 +80,8 @@ def test_what_left_the_file_is_silent_and_keeps_its_log() -> None:
     assert sorted(changes) == [
         "channel slack budget_alerts 1 switched off",
         "channel slack switched off",
-        "route of budget_alerts removed",
-        "route of every other type removed",
+        "route budget_alerts removed",
+        "route everything else removed",
     ]
 
 
@@ -91,7 +105,7 @@ def test_an_admins_channel_of_the_same_name_keeps_its_address() -> None:
 
 def test_an_admins_route_of_the_same_type_keeps_its_channels() -> None:
     own = AlertChannel.objects.create(name="own", kind="slack", url=TWO)
-    route = AlertRoute.objects.create(alert_type="")
+    route = AlertRoute.objects.create(name=EVERYTHING_ELSE)
     route.channels.add(own)
     set_channels(ONE)
     set_channels()
@@ -100,13 +114,27 @@ def test_an_admins_route_of_the_same_type_keeps_its_channels() -> None:
     assert AlertRoute.objects.filter(pk=route.pk).exists()
 
 
-def test_settings_are_those_of_the_file_and_otherwise_the_default() -> None:
-    set_channels(alert_types=["budget_alerts"], alerting_threshold=60)
-    set_channels(alert_types=None, alerting_threshold=None)
+def test_settings_are_those_of_the_file_and_the_default_when_they_leave_it() -> None:
+    set_channels(alert_types=["budget_alerts"], alerting_threshold=60, alerting_args={"outage_alert_ttl": 30})
+    assert AlertSettings.load().configured == ["alert_types", "alerting_args.outage_alert_ttl", "alerting_threshold"]
+    changes = set_channels(alerting_threshold=60)
 
     row = AlertSettings.load()
     assert row.alert_types == [kind.value for kind in ON_BY_DEFAULT]
-    assert row.alerting_threshold == 300
+    assert (row.alerting_threshold, row.alerting_args) == (60, {})
+    assert changes == ["alert_types", "alerting_args.outage_alert_ttl"]
+
+
+def test_settings_that_the_file_does_not_name_are_the_admins() -> None:
+    set_channels(alerting_args={"outage_alert_ttl": 30})
+    row = AlertSettings.load()
+    row.alert_types, row.alerting_args = ["budget_alerts"], {"outage_alert_ttl": 30, "budget_alert_ttl": 60}
+    row.save()
+
+    assert set_channels(alerting_args={"outage_alert_ttl": 30}) == []
+    assert AlertSettings.load().alert_types == ["budget_alerts"]
+    set_channels()
+    assert AlertSettings.load().alerting_args == {"budget_alert_ttl": 60}
 
 
 def test_a_test_message_reaches_each_enabled_channel_and_leaves_no_incident(slack: FakeSlack) -> None:

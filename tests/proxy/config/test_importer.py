@@ -53,8 +53,8 @@ def test_the_article_becomes_rows() -> None:
         "custom_prometheus_metadata_labels": ["metadata.environment", "metadata.service", "metadata.version"],
         "custom_prometheus_tags": ["prod", "staging"],
     }
-    assert {route.alert_type: route.channels.count() for route in AlertRoute.objects.all()} == {
-        "": 1,
+    assert {route.name: route.channels.count() for route in AlertRoute.objects.all()} == {
+        "everything else": 1,
         "llm_exceptions": 1,
         "budget_alerts": 1,
         "daily_reports": 1,
@@ -112,7 +112,7 @@ def test_rows_of_an_admin_stay() -> None:
     deployment = Deployment.objects.create(model_name="own", litellm_params={"model": "own"}, source=Source.ADMIN)
     field = ConfigField.objects.create(section="router_settings", name="num_retries", value=7)
     channel = AlertChannel.objects.create(name="own", kind="slack", url=WEBHOOK)
-    route = AlertRoute.objects.create(alert_type="spend_reports")
+    route = AlertRoute.objects.create(name="spend_reports", alert_types=["spend_reports"])
     route.channels.add(channel)
 
     importer.apply(document(ARTICLE))
@@ -248,7 +248,7 @@ OF_THEIR_TYPE: dict[str, dict[str, Any]] = {
 def test_every_known_setting_that_is_no_secret_is_stored(section: str) -> None:
     names = {"litellm_settings": known.LITELLM, "general_settings": known.GENERAL, "router_settings": known.ROUTER}
     elsewhere = {"alerting", "alerting_threshold", "alert_types", "alerting_args", "alert_to_webhook_url"}
-    elsewhere |= {"spend_report_frequency", "dangerously_permit_weak_or_unset_master_key"}
+    elsewhere |= {"alert_type_config", "spend_report_frequency", "dangerously_permit_weak_or_unset_master_key"}
     values = dict.fromkeys(names[section] - known.NEVER_STORED - elsewhere, True)
     importer.apply(Document.model_validate({section: {**values, **OF_THEIR_TYPE.get(section, {})}}))
 

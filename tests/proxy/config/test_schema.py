@@ -73,6 +73,18 @@ def test_every_alert_type_of_the_article_is_known(name: str) -> None:
         ("general_settings: {alerting_args: {budget_alert_ttl: x}}", "general_settings.alerting_args.budget_alert_ttl"),
         ("general_settings: {alerting_args: [1]}", "general_settings.alerting_args"),
         ("general_settings: {spend_report_frequency: weekly}", "general_settings.spend_report_frequency"),
+        *(
+            (f"general_settings: {{alerting_args: {{{name}: {value}}}}}", f"general_settings.alerting_args.{name}")
+            for name, value in (
+                ("daily_spend_per_user_threshold", 0),
+                ("monthly_spend_per_user_threshold", "much"),
+                ("spend_anomaly_multiplier", -1),
+                ("spend_anomaly_baseline_days", 0),
+                ("spend_anomaly_min_spend", ".inf"),
+                ("user_spend_check_interval", 59),
+                ("model_deprecation_days", -1),
+            )
+        ),
         ("general_settings: {spend_report_frequency: 0d}", "general_settings.spend_report_frequency"),
         ("general_settings: {spend_report_frequency: 7}", "general_settings.spend_report_frequency"),
         ("general_settings: {alert_to_webhook_url: {budget_alerts: 5}}", "alert_to_webhook_url.budget_alerts"),
@@ -80,6 +92,22 @@ def test_every_alert_type_of_the_article_is_known(name: str) -> None:
         ("general_settings: {alert_to_webhook_url: {budget_alerts: 'x'}}", "alert_to_webhook_url.budget_alerts"),
         ("general_settings: {master_key: ''}", "general_settings.master_key"),
         ("litellm_settings: {callbacks: {a: b}}", "litellm_settings.callbacks"),
+        (
+            "general_settings: {alerting_args: {outage_failure_rate: 50}}",
+            "general_settings.alerting_args.outage_failure_rate",
+        ),
+        (
+            "general_settings: {alerting_args: {outage_counted: [typo]}}",
+            "general_settings.alerting_args.outage_counted[0]",
+        ),
+        (
+            "general_settings: {alerting_args: {slow_percentile: {second: 5}}}",
+            "general_settings.alerting_args.slow_percentile.second",
+        ),
+        (
+            "general_settings: {alerting_args: {slow_percentile: {models: {m: {percentile: 101}}}}}",
+            "general_settings.alerting_args.slow_percentile.models.m.percentile",
+        ),
         (
             "general_settings: {alerting_args: {budget_thresholds: [50, 0]}}",
             "general_settings.alerting_args.budget_thresholds[1]",

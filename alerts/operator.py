@@ -1,0 +1,143 @@
+"""What the operator wrote in config.yaml and environment, as channels and routes of source "config"."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import transaction
+
+from alerts.models import AlertChannel, AlertRoute, AlertSettings, ChannelKind, Source
+
+logger = logging.getLogger(__name__)
+
+# Beside the others come first and go on, then those of one type, then the one that takes the rest.
+BESIDE, OF_A_TYPE, THE_REST = 50, 100, 1000
+EVERYTHING_ELSE = "everything else"
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorChannel:
+    """`name` is its own among those of the file; `secret` and `url` are credentials."""
+
+    name: str
+    kind: ChannelKind
+    url: str = ""
+    secret: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorRoute:
+    """Empty types mean every type. `channels` are names of channels."""
+
+    name: str
+    position: int
+    channels: tuple[str, ...]
+    alert_types: tuple[str, ...] = ()
+    levels: tuple[str, ...] = ()
+    goes_on: bool = False
+
+
+@transaction.atomic
+def set_operator_channels(
+    *, channels: Sequence[OperatorChannel], routes: Sequence[OperatorRoute], settings: Mapping[str, Any]
+) -> list[str]:
+    """Make channels and routes of source "config" exactly these; rows made in admin or API stay.
+
+    `settings` are the columns of AlertSettings that the file sets. The operator wrote the URLs, so they may be
+    private addresses. Returns what changed, a line each.
+    """
+    changes: list[str] = []
+    made = {wanted.name: _channel(wanted, changes) for wanted in channels}
+    for wanted_route in routes:
+        _route(wanted_route, [made[name] for name in wanted_route.channels], changes)
+    stale_routes = AlertRoute.objects.filter(source=Source.CONFIG).exclude(name__in=[one.name for one in routes])
+    changes += [f"route {route} removed" for route in stale_routes]
+    stale_routes.delete()
+    # A channel that left the file keeps its log of deliveries, and is silent.
+    kept = [channel.pk for channel in made.values()]
+    stale = AlertChannel.objects.filter(source=Source.CONFIG, enabled=True).exclude(pk__in=kept)
+    changes += [f"channel {channel} switched off" for channel in stale]
+    stale.update(enabled=False)
+    _settings(settings, changes)
+    return changes
+
+
+def _channel(wanted: OperatorChannel, changes: list[str]) -> AlertChannel:
+    columns = {
+        "kind": wanted.kind,
+        "url": wanted.url,
+        "secret": wanted.secret,
+        "options": dict(wanted.options),
+        "source": Source.CONFIG,
+        "enabled": True,
+        "private_address_allowed": True,
+    }
+    name = wanted.name
+    if AlertChannel.objects.filter(name=name).exclude(source=Source.CONFIG).exists():
+        name = f"{name} (config)"
+    channel = AlertChannel.objects.filter(name=name).first() or AlertChannel(name=name)
+    changed = [column for column, value in columns.items() if getattr(channel, column) != value]
+    if changed or channel.pk is None:
+        changes.append(f"channel {name}: {', '.join(changed)}")
+        for column, value in columns.items():
+            setattr(channel, column, value)
+        channel.save()
+    return channel
+
+
+def _route(wanted: OperatorRoute, channels: list[AlertChannel], changes: list[str]) -> None:
+    columns: dict[str, Any] = {
+        "position": wanted.position,
+        "alert_types": list(wanted.alert_types),
+        "levels": list(wanted.levels),
+        "goes_on": wanted.goes_on,
+        "enabled": True,
+        "source": Source.CONFIG,
+    }
+    route = AlertRoute.objects.filter(name=wanted.name).first()
+    if route is not None and route.source != Source.CONFIG:
+        # What somebody set up by hand is not undone by the next start.
+        logger.warning("A route was set up by hand, so the one of config.yaml is left out", extra={"route": str(route)})
+        return
+    route = route or AlertRoute(name=wanted.name)
+    changed = [column for column, value in columns.items() if getattr(route, column) != value]
+    if changed or route.pk is None:
+        for column, value in columns.items():
+            setattr(route, column, value)
+        route.save()
+    if changed or set(route.channels.all()) != set(channels):
+        changes.append(f"route {route} to {', '.join(channel.name for channel in channels)}")
+        route.channels.set(channels)
+
+
+def _settings(settings: Mapping[str, Any], changes: list[str]) -> None:
+    """What the file says is set; what it no longer says becomes the default, and what others set stays."""
+    row = AlertSettings.load()
+    flat = {f"{ARGS}.{name}": value for name, value in settings.get(ARGS, {}).items()}
+    flat.update({name: value for name, value in settings.items() if name != ARGS})
+    changed = [name for name in sorted({*flat, *row.configured}) if _set(row, name, flat)]
+    if changed or row.configured != sorted(flat):
+        row.configured = sorted(flat)
+        row.save()
+    changes += changed
+
+
+ARGS = "alerting_args"
+
+
+def _set(row: AlertSettings, name: str, wanted: Mapping[str, Any]) -> bool:
+    """Whether it was something else."""
+    column, _, argument = name.partition(".")
+    if not argument:
+        value = wanted[name] if name in wanted else getattr(AlertSettings(), column)
+        differs = bool(getattr(row, column) != value)
+        setattr(row, column, value)
+        return differs
+    before = dict(row.alerting_args)
+    if name in wanted:
+        row.alerting_args[argument] = wanted[name]
+    else:
+        row.alerting_args.pop(argument, None)
+    return bool(row.alerting_args != before)
