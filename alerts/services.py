@@ -1,23 +1,68 @@
 """The verbs other apps may use: emit an event, set up the operator's channels, test a channel."""
 
-import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from alerts import incidents
 from alerts.buffer import AlertBuffer
-from alerts.core.message import Message, timestamp
-from alerts.core.routing import ANY_TYPE
-from alerts.events import AlertType, Event, Level
-from alerts.models import AlertChannel, AlertRoute, AlertSettings, ChannelKind, Source
+from alerts.core.message import Message, one_line, timestamp, truncate
+from alerts.events import AlertType, DatabaseException, Event, Level
+from alerts.inbox import GROUPS, VERBS, BadCursor, act, find_incident, list_incidents
+from alerts.inbox import whole as whole_incident
+from alerts.models import AlertChannel, AlertSettings, ChannelKind
+from alerts.operator import (
+    BESIDE,
+    EVERYTHING_ELSE,
+    OF_A_TYPE,
+    THE_REST,
+    OperatorChannel,
+    OperatorRoute,
+    set_operator_channels,
+)
+from alerts.scheduled import Job, Report, Span, schedule
 from alerts.transports import TRANSPORTS
 from alerts.transports.base import TransportError
 
-logger = logging.getLogger(__name__)
+__all__ = [
+    "BESIDE",
+    "EVERYTHING_ELSE",
+    "OF_A_TYPE",
+    "THE_REST",
+    "VERBS",
+    "BadCursor",
+    "ChannelKind",
+    "ChannelTest",
+    "Job",
+    "OperatorChannel",
+    "OperatorRoute",
+    "Report",
+    "Span",
+    "act",
+    "argument",
+    "budget_thresholds",
+    "detection",
+    "emit",
+    "emit_database_trouble",
+    "enabled_alert_types",
+    "find_incident",
+    "is_alert_filter",
+    "list_incidents",
+    "schedule",
+    "set_operator_channels",
+    "settle",
+    "settle_database_trouble",
+    "spend_report_frequency",
+    "start_buffer",
+    "stop_buffer",
+    "tell",
+    "test_channel",
+    "test_channels",
+    "whole_incident",
+]
 
 _buffer: AlertBuffer | None = None
 
@@ -36,12 +81,47 @@ def stop_buffer() -> None:
         _buffer = None
 
 
-def emit(event: Event) -> None:
-    """Raise an event. On the request path (where the buffer runs) nothing is awaited and nothing raised."""
+def emit(event: Event, *, count: int = 1) -> None:
+    """Raise an event. On the request path (where the buffer runs) nothing is awaited and nothing raised.
+
+    `count` is how many it stands for; 0 says no more than that it is still so.
+    """
     if _buffer is not None:
-        _buffer.add(event)
+        _buffer.add(event, count=count)
     else:
-        incidents.raise_event(event, count=1, now=timezone.now())
+        incidents.raise_event(event, count=count, now=timezone.now())
+
+
+def settle(event: Event) -> None:
+    """What the event told of is over. As `emit`, and never before what was emitted earlier."""
+    if _buffer is not None:
+        _buffer.settle(event)
+    else:
+        incidents.resolve_event(event, now=timezone.now())
+
+
+def emit_database_trouble(trouble: str, error: Exception) -> None:
+    """Told also while the database is away. `trouble` is a key of alerts.events.DATABASE_TROUBLES.
+
+    Without the buffer there is nothing that could tell it then, and whoever failed has failed for the same reason.
+    """
+    if _buffer is not None:
+        _buffer.add(_database_exception(trouble, error))
+
+
+def settle_database_trouble(trouble: str) -> None:
+    if _buffer is not None:
+        _buffer.settle(_database_exception(trouble))
+
+
+def _database_exception(trouble: str, error: Exception | None = None) -> DatabaseException:
+    """What a driver says in its first line; only of a connection, since other errors quote what was to be stored."""
+    said = ""
+    if error is not None:
+        said = type(error).__name__
+        if isinstance(error, OperationalError | InterfaceError):
+            said += f": {truncate(one_line(str(error).partition(chr(10))[0]), 200)}"
+    return DatabaseException(trouble=trouble, error=said)
 
 
 def tell(candidates: Sequence[Event]) -> None:
@@ -55,24 +135,26 @@ def tell(candidates: Sequence[Event]) -> None:
 
 @dataclass(frozen=True)
 class ChannelTest:
-    """What a channel answered to a test message. `error` is empty on success."""
+    """What a channel answered to a test message. `error` is empty on success, `answer` is the vendor's own words."""
 
     channel: str
     status: int | None
     error: str = ""
+    answer: str = ""
 
 
 def test_channels(*, kind: str) -> list[ChannelTest]:
     """Send a test message to each enabled channel of a kind and wait for its answer. Leaves no incident."""
-    channels = AlertChannel.objects.filter(kind=kind, enabled=True).order_by("name")
-    return [_test_channel(channel) for channel in channels]
+    channels = AlertChannel.objects.filter(kind=kind, enabled=True, team_id="").order_by("name")
+    return [test_channel(channel) for channel in channels]
 
 
-def _test_channel(channel: AlertChannel) -> ChannelTest:
-    types = channel.routes.order_by("alert_type").values_list("alert_type", flat=True)
+def test_channel(channel: AlertChannel) -> ChannelTest:
+    """Of one, whether it is enabled or not."""
+    types = [name for route in channel.routes.order_by("position", "id") for name in route.alert_types]
     message = Message(
         kind="test",
-        alert_type=next(iter(types), "") or AlertType.BUDGET_ALERTS,
+        alert_type=next(iter(types), None) or AlertType.BUDGET_ALERTS,
         level=Level.LOW,
         title=f"This is a test {channel.kind} alert message",
         at=timestamp(timezone.now()),
@@ -82,7 +164,12 @@ def _test_channel(channel: AlertChannel) -> ChannelTest:
         receipt = TRANSPORTS[channel.kind].notify(channel, message)
     except TransportError as error:
         return ChannelTest(channel.name, error.status, str(error))
-    return ChannelTest(channel.name, receipt.status)
+    return ChannelTest(channel.name, receipt.status, answer=receipt.body)
+
+
+def is_alert_filter(name: str) -> bool:
+    """Whether the inbox can be narrowed to it."""
+    return name in GROUPS or name in set(AlertType)
 
 
 def enabled_alert_types() -> list[str]:
@@ -97,79 +184,17 @@ def budget_thresholds() -> tuple[int, ...] | None:
     return tuple(one for one in given if isinstance(one, int) and not isinstance(one, bool) and one > 0)
 
 
-@transaction.atomic
-def set_operator_channels(
-    *, default_url: str | None, urls_by_type: Mapping[str, Iterable[str]], settings: Mapping[str, Any]
-) -> list[str]:
-    """Make channels and routes of source "config" exactly these; rows made in admin or API stay.
-
-    `settings` are columns of AlertSettings, None meaning the default. The operator wrote the URLs, so they may be
-    private addresses. Returns what changed, a line each.
-    """
-    wanted: dict[str, list[str]] = {ANY_TYPE: [default_url]} if default_url else {}
-    wanted.update({alert_type: list(urls) for alert_type, urls in urls_by_type.items()})
-    changes: list[str] = []
-    kept = []
-    for alert_type, urls in wanted.items():
-        channels = [
-            _operator_channel(_channel_name(alert_type, number), url, changes)
-            for number, url in enumerate(urls, start=1)
-        ]
-        _operator_route(alert_type, channels, changes)
-        kept += [channel.pk for channel in channels]
-    stale_routes = AlertRoute.objects.filter(source=Source.CONFIG).exclude(alert_type__in=wanted)
-    changes += [f"route of {route} removed" for route in stale_routes]
-    stale_routes.delete()
-    # A channel that left the file keeps its log of deliveries, and is silent.
-    stale = AlertChannel.objects.filter(source=Source.CONFIG, enabled=True).exclude(pk__in=kept)
-    changes += [f"channel {channel} switched off" for channel in stale]
-    stale.update(enabled=False)
-    _operator_settings(settings, changes)
-    return changes
-
-
-def _channel_name(alert_type: str, number: int) -> str:
-    return "slack" if alert_type == ANY_TYPE else f"slack {alert_type} {number}"
-
-
-def _operator_channel(name: str, url: str, changes: list[str]) -> AlertChannel:
-    wanted = {
-        "kind": ChannelKind.SLACK,
-        "url": url,
-        "source": Source.CONFIG,
-        "enabled": True,
-        "private_address_allowed": True,
-    }
-    if AlertChannel.objects.filter(name=name).exclude(source=Source.CONFIG).exists():
-        name = f"{name} (config)"
-    channel = AlertChannel.objects.filter(name=name).first() or AlertChannel(name=name)
-    changed = [column for column, value in wanted.items() if getattr(channel, column) != value]
-    if changed or channel.pk is None:
-        changes.append(f"channel {name}: {', '.join(changed)}")
-        for column, value in wanted.items():
-            setattr(channel, column, value)
-        channel.save()
-    return channel
-
-
-def _operator_route(alert_type: str, channels: list[AlertChannel], changes: list[str]) -> None:
-    route, created = AlertRoute.objects.get_or_create(alert_type=alert_type, defaults={"source": Source.CONFIG})
-    if route.source != Source.CONFIG:
-        # What somebody set up by hand is not undone by the next start.
-        logger.warning("A route was set up by hand, so the one of config.yaml is left out", extra={"route": str(route)})
-        return
-    if created or set(route.channels.all()) != set(channels):
-        changes.append(f"route of {route} to {', '.join(channel.name for channel in channels)}")
-        route.channels.set(channels)
-
-
-def _operator_settings(settings: Mapping[str, Any], changes: list[str]) -> None:
+def detection() -> tuple[float, dict[str, Any]]:
+    """By what trouble is noticed: `alerting_threshold`, in seconds, and `alerting_args`. Raises django.db.Error."""
     row = AlertSettings.load()
-    fresh = AlertSettings()
-    wanted = {name: getattr(fresh, name) if value is None else value for name, value in settings.items()}
-    changed = [name for name, value in wanted.items() if getattr(row, name) != value]
-    if changed:
-        changes += changed
-        for name in changed:
-            setattr(row, name, wanted[name])
-        row.save()
+    return row.alerting_threshold, dict(row.alerting_args)
+
+
+def argument(name: str, default: float) -> float:
+    """A number of `alerting_args`."""
+    return AlertSettings.load().argument(name, default)
+
+
+def spend_report_frequency() -> str:
+    """A number of days, such as "7d"; the field of the page may hold anything."""
+    return AlertSettings.load().spend_report_frequency

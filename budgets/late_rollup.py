@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from django.db import DatabaseError, InterfaceError, connection
 from django.utils import timezone
 
+import alerts.services
 from budgets.models import UnrolledBatch
 from budgets.rollup import roll_up
 
@@ -32,6 +33,7 @@ class LateRollUp:
 
     def __init__(self) -> None:
         self._stopping = threading.Event()
+        self._fails = False
         self._thread = threading.Thread(target=self._work, name="late-roll-up", daemon=True)
 
     def start(self) -> None:
@@ -52,7 +54,12 @@ class LateRollUp:
         try:
             if count := roll_up_if_late(now=timezone.now()):
                 logger.info("Rolled up here, since no worker did", extra={"count": count})
-        except (DatabaseError, InterfaceError):
+            if self._fails:
+                alerts.services.settle_database_trouble("roll-up")
+            self._fails = False
+        except (DatabaseError, InterfaceError) as error:
+            self._fails = True
+            alerts.services.emit_database_trouble("roll-up", error)
             connection.close()
         except Exception:
             logger.exception("The late roll-up failed")

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 import orjson
 from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, connection
 
+import alerts.services
 from budgets import entries
 from budgets.entries import Entry
 from budgets.in_flight import InFlight, Left, settle_left_behind
@@ -170,8 +171,9 @@ class LedgerWriter:
         if not self.spooling:
             try:
                 self._commit(lines)
-            except _AWAY:
+            except _AWAY as error:
                 logger.exception("The database is away: ledger entries go to the spool")
+                alerts.services.emit_database_trouble("ledger", error)
                 self.spooling = True
                 self._last_drain = time.monotonic()
             except _NowhereToKeep as error:
@@ -261,8 +263,11 @@ class LedgerWriter:
         try:
             if count := self._spool.drain(self._commit_spooled):
                 logger.info("Ledger entries moved from the spool to the database", extra={"count": count})
+            if self.spooling:
+                alerts.services.settle_database_trouble("ledger")
             self.spooling = False
-        except _AWAY:
+        except _AWAY as error:
+            alerts.services.emit_database_trouble("ledger", error)
             connection.close()
             logger.warning("Ledger entries wait in the spool: the database is away")
         except OSError:

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from rest_framework.response import Response
 from rest_framework.views import exception_handler as drf_exception_handler
 
+import alerts.services
 from teams.errors import AlreadyExists, ApiError, Invalid
 
 logger = logging.getLogger(__name__)
@@ -22,6 +23,8 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     """Ours in the envelope `{"error": ...}`; the framework's own as `{"detail": ...}`, which is also LiteLLM's."""
     if not isinstance(error, ApiError) and (known := _of_database(error)) is not None:
         logger.warning("The database refused a management request", exc_info=error)
+        if isinstance(known, DatabaseAway):
+            alerts.services.emit_database_trouble("management", error)
         error = known
     if isinstance(error, ApiError):
         return Response(error.envelope(), status=error.status_code, headers=error.headers)

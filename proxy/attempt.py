@@ -17,6 +17,7 @@ from budgets.ledger import LedgerUnavailable
 from budgets.models import Basis
 from proxy import cooling
 from proxy.admission import Grant
+from proxy.core.alert_metadata import alerting_metadata
 from proxy.core.errors import UpstreamBadRequest, UpstreamError, UpstreamTimeout
 from proxy.core.operations import CALL_TYPES, is_free
 from proxy.core.trace import Attempted
@@ -65,6 +66,7 @@ class Attempt:
         run = self.run
         self.number = run.attempts
         run.attempts += 1
+        run.asked = self.deployment
         self.entry = self._opened()
         try:
             self.slot = run.runtime.ledger.open(self.entry, self._if_killed())
@@ -101,6 +103,7 @@ class Attempt:
         entry = self._closed("success", 200, usage=usage, basis=basis)
         await self._write(entry, usage, is_last=True)
         run.count_answer(self, tokens=usage.total_tokens)
+        runtime.watch.answered(self, seconds=ended - self.began)
 
     async def fail(self, error: UpstreamError, *, usage: Usage = NO_USAGE, basis: Basis = Basis.NONE) -> None:
         """`usage` is what a stream had served before it broke; it is charged. Raises LedgerUnavailable."""
@@ -293,5 +296,8 @@ class Attempt:
             message=error.message,
             key_alias=principal.key_alias or "",
             team=principal.team_alias or principal.team_id or "",
+            team_id=principal.team_id or "",
+            region=deployment.region,
             call_id=self.run.call_id,
+            metadata=alerting_metadata(self.run.call.metadata),
         )

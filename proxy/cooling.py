@@ -7,6 +7,7 @@ import alerts.services
 from alerts.events import DeploymentCooledDown
 from proxy.core.cooldown import STATISTICAL, Cooldown, cooldown_for, counts_as_failure, may_eject
 from proxy.core.errors import UpstreamError
+from proxy.core.outages import trouble_of
 
 if TYPE_CHECKING:
     from proxy.attempt import Attempt
@@ -21,11 +22,15 @@ def learn(attempt: "Attempt", error: UpstreamError) -> Cooldown | None:
     if attempt.is_the_clients_own(error):
         if attempt.is_impatience(error):
             state.give_up_probe(deployment.id)
-        elif state.is_probing(deployment.id):
-            # Whoever can tell a client what is wrong with its request is well.
+            return None
+        # Whoever can tell a client what is wrong with its request is well.
+        state.refused(deployment.id)
+        if state.is_probing(deployment.id):
             state.restore(deployment.id)
             run.runtime.fleet.restored(deployment.id)
         return None
+    if (trouble := trouble_of(error)) is not None:
+        state.had_trouble(deployment.id, trouble)
     recent = state.failed(deployment.id, kind=error.kind, counts=counts_as_failure(error))
     cooldown = cooldown_for(
         error,

@@ -16,7 +16,7 @@ import orjson
 import redis.asyncio as redis
 from redis.exceptions import RedisError
 
-from proxy.state import Elsewhere, RouterState
+from proxy.state import NUMBERS, Elsewhere, RouterState
 
 logger = logging.getLogger(__name__)
 
@@ -157,10 +157,11 @@ class Fleet:
         sums: dict[str, list[int]] = {}
         for value in values:
             for name, numbers in (orjson.loads(value) if value else {}).items():
-                total = sums.setdefault(name, [0, 0, 0, 0, 0])
-                for position, number in enumerate(numbers[:5]):
+                total = sums.setdefault(name, [0] * NUMBERS)
+                # One of another version may say less, or more.
+                for position, number in enumerate(numbers[:NUMBERS]):
                     total[position] += int(number)
-        self._state.set_elsewhere({name: Elsewhere(*numbers) for name, numbers in sums.items()})
+        self._state.set_elsewhere({name: Elsewhere.read(numbers) for name, numbers in sums.items()})
 
     async def _listen_for_ever(self) -> None:
         while True:

@@ -64,14 +64,16 @@ async def serve(
     trace.end_user = call.end_user
     run = _authorized(request, runtime, principal, call=call, body=body, trace=trace, arrived=arrived, call_id=call_id)
     run.prompt_bytes = size
-    await _admit(run)
-    router = Router(run, trace.model_group)
+    runtime.under_way.add(run)
     try:
+        await _admit(run)
+        router = Router(run, trace.model_group)
         if call.stream:
             request.watch()
             return _stream_response(await router.answer(_open_stream))
         return await router.answer(_ask_whole)
     except BaseException as error:
+        runtime.under_way.discard(run)
         if run.grant is not None:
             run.grant.release()
         if isinstance(error, LedgerUnavailable):

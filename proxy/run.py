@@ -29,7 +29,10 @@ LITTLE_SECONDS = 5.0
 
 @dataclass(slots=True, kw_only=True)
 class Run:
-    """Times are `time.perf_counter()` seconds; `deadline` is when the client has said that it stops waiting."""
+    """Times are `time.perf_counter()` seconds; `deadline` is when the client has said that it stops waiting.
+
+    `asked` is the deployment that was asked last, `heard_at` when it last sent a piece of a stream: see core.hanging.
+    """
 
     runtime: "Runtime"
     request: LeanRequest
@@ -51,7 +54,16 @@ class Run:
     grant: "Grant | None" = None
     cap: int | None = None
     finished: bool = False
+    asked: Deployment | None = None
+    heard_at: float | None = None
     custom: tuple[str, ...] = field(default=())
+
+    @property
+    def whereabouts(self) -> tuple[str, str]:
+        """The model group and the deployment that it waits for; "" while none was asked."""
+        if (asked := self.asked) is None:
+            return self.trace.model_group, ""
+        return asked.model_group, asked.id
 
     def remaining(self) -> float | None:
         """Seconds until the deadline, perhaps none left; None when the client did not say."""
@@ -104,6 +116,7 @@ class Run:
 
     def close(self, attempt: "Attempt", *, status: int, error: ApiError | None = None) -> None:
         """The request is over, as far as its client can see."""
+        self.runtime.under_way.discard(self)
         trace, deployment = self.trace, attempt.deployment
         trace.deployment, trace.model_group = deployment.id, deployment.model_group
         trace.amount_nano = self.amount_nano

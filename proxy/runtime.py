@@ -41,7 +41,9 @@ from proxy.registry import Group, RoutingTable, load_routing_table
 from proxy.spending import UpstreamSpending
 from proxy.state import RouterState
 from proxy.traces import TraceWriter
+from proxy.under_way import UnderWay
 from proxy.upstream import MOST_ANSWER_BYTES, Upstream
+from proxy.watch import Watch
 from teams import revisions
 from teams.authentication import ensure_current, ensure_team_not_blocked, identify
 from teams.calendars import set_source
@@ -55,6 +57,8 @@ POLL_SECONDS = 1.0
 # Prices are dated, so the table is built again now and then even when no row changed.
 REBUILD_SECONDS = 3600.0
 STALE_SECONDS = 10.0
+# A connection that died while idle is no trouble; when the next one fails as well, it is.
+TOLD_FAILURES = 2
 COMPARE_SECONDS = 5.0
 URGENT_SECONDS = 10.0
 COMPARED_FOR_SECONDS = 60.0
@@ -89,6 +93,8 @@ class Runtime:
         self.traces = TraceWriter()
         self.state = RouterState()
         self.fleet = Fleet(self.state, settings.REDIS_URL)
+        self.under_way = UnderWay()
+        self.watch = Watch(self.state, self.under_way, lambda: self.table)
         self.spending = UpstreamSpending()
         self.health = HealthWatch()
         self.prober = Prober(self.upstream, self.ledger, self.spawn)
@@ -115,6 +121,7 @@ class Runtime:
         self.traces.start()
         self.fleet.start()
         alerts.services.start_buffer()
+        self.watch.start()
         self._refresher.start()
 
     async def stop(self) -> None:
@@ -122,6 +129,7 @@ class Runtime:
         self.draining = True
         self._stopping.set()
         revisions.changed.wake()
+        await self.watch.stop()
         await self.fleet.stop()
         if self._refresher.is_alive():
             # It hands work to this loop, which is closed soon.
@@ -219,6 +227,7 @@ class Runtime:
             connection.close()
 
     def _refresh_for_ever(self) -> None:
+        failures = 0
         try:
             while True:
                 revisions.changed.wait(POLL_SECONDS)
@@ -226,8 +235,14 @@ class Runtime:
                     return
                 try:
                     self._refresh()
-                except (DatabaseError, InterfaceError):
+                    if failures >= TOLD_FAILURES:
+                        alerts.services.settle_database_trouble("snapshot")
+                    failures = 0
+                except (DatabaseError, InterfaceError) as error:
                     logger.warning("Serving from the last snapshot: the database is away")
+                    failures += 1
+                    if failures >= TOLD_FAILURES:
+                        alerts.services.emit_database_trouble("snapshot", error)
                     self.spending.judge(self.state)
                     connection.close()
                 except Exception:
@@ -256,6 +271,7 @@ class Runtime:
         self._compare_counters()
         self.spending.refresh(self.table, self.state, now=datetime.now(UTC))
         self.health.refresh(self.table, self.state, now=datetime.now(UTC))
+        self.watch.refresh()
         with self._followed:
             self._seen = {name: numbers.get(name, 0) for name in (revisions.KEYS, revisions.DEPLOYMENTS)}
             self._followed.notify_all()

@@ -5,18 +5,26 @@ Belongs to the event loop; the clock is monotonic seconds. What other processes 
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from proxy.core.cooldown import Cooldown, Recent
+from proxy.core.outages import Trouble
 from proxy.core.retries import RetryBudget
 from proxy.core.routing import Skip
 from proxy.core.settings import RouterSettings
+from proxy.outcomes import ANSWERED, NONE, POSITIONS, Outcomes, added
+from proxy.outcomes import SLOTS as OUTCOME_SLOTS
 
 SLOT_SECONDS = 10
 SLOTS = 6
 LATENCIES = 10
+# How many `RouterState.own` says of each deployment.
+NUMBERS = 6 + len(NONE)
+OUTCOME_SECONDS = 60.0
+# How long what other processes say stands, until they say something else.
+SEEN_ELSEWHERE_SECONDS = 5.0
 # A probe that never came back must not keep a deployment out for ever.
 PROBE_SECONDS = 60.0
 
@@ -42,6 +50,14 @@ class Elsewhere:
     successes: int = 0
     failures: int = 0
     in_flight: int = 0
+    hanging: int = 0
+    outcomes: tuple[int, ...] = NONE
+
+    @classmethod
+    def read(cls, numbers: Sequence[int]) -> "Elsewhere":
+        """From numbers in the order of `RouterState.own`."""
+        requests, tokens, successes, failures, in_flight, hanging, *outcomes = numbers
+        return cls(requests, tokens, successes, failures, in_flight, hanging, tuple(outcomes))
 
 
 NOTHING_ELSEWHERE = Elsewhere()
@@ -56,6 +72,7 @@ class Condition:
         "elsewhere",
         "in_flight",
         "latencies",
+        "outcomes",
         "probe_since",
         "reason",
         "slots",
@@ -70,6 +87,7 @@ class Condition:
         self.latencies: deque[float] = deque(maxlen=LATENCIES)
         self.waits: deque[float] = deque(maxlen=LATENCIES)
         self.slots = [Counts() for _ in range(SLOTS)]
+        self.outcomes = Outcomes()
         self.elsewhere = NOTHING_ELSEWHERE
         self.cool_until = 0.0
         self.times = 0
@@ -103,6 +121,12 @@ class RouterState:
         self.crossed_providers: frozenset[str] = frozenset()
         self.crossed_deployments: frozenset[str] = frozenset()
         self._retry_budgets: dict[str, RetryBudget] = {}
+        # How many requests of this process hang at a deployment.
+        self.hanging: dict[str, int] = {}
+        # Until when the outcomes of these are worth a look.
+        self._failing: dict[str, float] = {}
+        self.outcome_seconds = OUTCOME_SECONDS
+        self._outcome_slot = OUTCOME_SECONDS / OUTCOME_SLOTS
 
     def follow(self, ids: Iterable[str]) -> None:
         """Forget deployments that are gone, so that nothing grows for ever, and budgets of settings that may be."""
@@ -171,13 +195,14 @@ class RouterState:
 
     def succeeded(self, deployment_id: str, *, tokens: int, seconds: float, completion_tokens: int) -> bool:
         """True when this was the probe that found it well again. `seconds` are the whole answer's."""
-        condition = self.of(deployment_id)
-        counts = condition.counts(self.clock())
+        condition, now = self.of(deployment_id), self.clock()
+        counts = condition.counts(now)
         counts.successes += 1
         counts.tokens += tokens
+        condition.outcomes.add(ANSWERED, now=now, slot_seconds=self._outcome_slot)
         condition.consecutive = 0
         condition.latencies.append(seconds / max(1, completion_tokens))
-        if deployment_id not in self.troubled or condition.cool_until > self.clock():
+        if deployment_id not in self.troubled or condition.cool_until > now:
             return False
         self.restore(deployment_id)
         return True
@@ -204,6 +229,58 @@ class RouterState:
             consecutive=condition.consecutive,
             fails_by_kind=kinds,
         )
+
+    # What outages are judged by.
+
+    def refused(self, deployment_id: str) -> None:
+        """It answered that the client was wrong."""
+        self._note(deployment_id, ANSWERED)
+
+    def had_trouble(self, deployment_id: str, trouble: Trouble) -> None:
+        self._note(deployment_id, POSITIONS[trouble])
+        self._failing[deployment_id] = self.clock() + self.outcome_seconds
+
+    def _note(self, deployment_id: str, position: int) -> None:
+        self.of(deployment_id).outcomes.add(position, now=self.clock(), slot_seconds=self._outcome_slot)
+
+    def keep_outcomes(self, seconds: float) -> None:
+        """From now on for so long; what was counted in slots of another length counts no more."""
+        if seconds == self.outcome_seconds:
+            return
+        self.outcome_seconds = seconds
+        self._outcome_slot = seconds / OUTCOME_SLOTS
+        self._failing.clear()
+        for condition in self._conditions.values():
+            condition.outcomes = Outcomes()
+
+    def failing(self) -> list[str]:
+        """Deployments of which a failure may be in some process's window."""
+        now = self.clock()
+        for name in [name for name, until in self._failing.items() if until < now or name not in self._conditions]:
+            del self._failing[name]
+        return list(self._failing)
+
+    def outcomes(self, deployment_id: str) -> tuple[int, ...]:
+        """Answers and troubles within the window, everywhere."""
+        condition = self.of(deployment_id)
+        return added((self._own_outcomes(condition, self.clock()), condition.elsewhere.outcomes))
+
+    def _own_outcomes(self, condition: Condition, now: float) -> tuple[int, ...]:
+        return condition.outcomes.sums(now=now, slot_seconds=self._outcome_slot)
+
+    def hangs_elsewhere(self, deployment_id: str) -> bool:
+        condition = self._conditions.get(deployment_id)
+        return condition is not None and condition.elsewhere.hanging > 0
+
+    def failed_probes(self, deployment_id: str) -> int:
+        """Trials in a row that did not let it in again."""
+        return max(0, self.of(deployment_id).times - 1)
+
+    def is_kept_out(self, deployment_id: str) -> bool:
+        """It cools down, or did a moment ago and nothing has shown yet that it is well."""
+        if deployment_id not in self.troubled:
+            return False
+        return self.of(deployment_id).cool_until + self.outcome_seconds > self.clock()
 
     def is_probing(self, deployment_id: str) -> bool:
         """Whether it was let in again on trial."""
@@ -268,9 +345,16 @@ class RouterState:
             condition.elsewhere = found.get(name, NOTHING_ELSEWHERE)
         for name in found.keys() - self._conditions.keys():
             self.of(name).elsewhere = found[name]
+        now = self.clock()
+        for name, one in found.items():
+            if any(one.outcomes[ANSWERED + 1 :]):
+                self._failing[name] = max(self._failing.get(name, 0.0), now + SEEN_ELSEWHERE_SECONDS)
 
-    def own(self) -> dict[str, tuple[int, int, int, int, int]]:
-        """Of every deployment that had something to do: requests, tokens, successes, failures, in flight."""
+    def own(self) -> dict[str, tuple[int, ...]]:
+        """Of every deployment that had something to do: requests, tokens, successes, failures, in flight, hanging;
+
+        then outcomes.
+        """
         now, found = self.clock(), {}
         for name, condition in self._conditions.items():
             minute = list(condition.last_minute(now))
@@ -280,6 +364,8 @@ class RouterState:
                 sum(one.successes for one in minute),
                 sum(one.failures for one in minute),
                 condition.in_flight,
+                self.hanging.get(name, 0),
+                *self._own_outcomes(condition, now),
             )
             if any(numbers):
                 found[name] = numbers

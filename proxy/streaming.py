@@ -6,6 +6,8 @@ upstream is read on for a while: it bills what it generates, and only its own us
 
 import asyncio
 import logging
+import math
+import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -90,24 +92,29 @@ class Relay:
 
     async def close(self) -> None:
         """Let the upstream go and close the books, however far it came. May be called again."""
+        run = self.attempt.run
+        run.runtime.under_way.discard(run)
         await self._upstream.close()
         await self._settle()
         status = self._error.status_code if self._error else 200
-        run = self.attempt.run
         if run.grant is not None:
             run.grant.release()
         run.close(self.attempt, status=status, error=self._error)
 
     async def _read(self) -> AsyncIterator[bytes]:
-        reader, attempt = self._reader, self.attempt
+        reader, attempt, run = self._reader, self.attempt, self.attempt.run
         try:
             async for data in self._upstream:
+                run.heard_at = time.perf_counter()
                 out = reader.feed(data)
                 if attempt.first_token_at is None and reader.first_token:
                     attempt.saw_first_token()
                 if out and not self._gone.is_set():
                     attempt.passed_on(reader.events)
+                    # Until the next is asked for, it is the client that is waited for.
+                    run.heard_at = math.inf
                     yield out
+                    run.heard_at = time.perf_counter()
             if (out := reader.finish()) and not self._gone.is_set():
                 yield out
         except UpstreamError as error:

@@ -112,3 +112,57 @@ def test_more_kinds_than_memory_allows_are_counted_as_dropped(monkeypatch: pytes
         made.add(exception(deployment_id=str(number)))
 
     assert made.dropped == 5
+
+
+def test_an_end_is_written_after_what_was_raised_before_it() -> None:
+    channel()
+    made = AlertBuffer()
+    made.add(exception())
+    made.settle(exception())
+    made.start()
+    made.stop()
+
+    assert Incident.objects.get().status == "resolved"
+    assert sorted(Incident.objects.get().deliveries.values_list("kind", flat=True)) == ["firing", "resolved"]
+
+
+def test_what_is_raised_after_its_end_is_open() -> None:
+    made = AlertBuffer()
+    made.add(exception(), count=2)
+    made.settle(exception())
+    made.add(exception())
+    made.start()
+    made.stop()
+
+    assert (Incident.objects.get().status, Incident.objects.get().count) == ("open", 3)
+
+
+def test_the_end_of_what_never_was_changes_nothing() -> None:
+    with running() as made:
+        made.settle(exception())
+        made.add(exception(status_code=502))
+        wait_until(lambda: Incident.objects.count() == 1)
+
+
+def test_an_end_during_trouble_with_the_database_comes_after_what_was_kept() -> None:
+    channel()
+    with running() as made:
+        with without_table():
+            made.add(exception())
+            time.sleep(0.1)
+            made.settle(exception())
+            time.sleep(0.1)
+        wait_until(lambda: Incident.objects.filter(status="resolved").exists())
+
+    assert Incident.objects.get().count == 1
+
+
+def test_what_is_only_still_so_is_seen_and_not_counted() -> None:
+    with running() as made:
+        made.add(exception())
+        wait_until(lambda: Incident.objects.count() == 1)
+        before = Incident.objects.get()
+        made.add(exception(), count=0)
+        wait_until(lambda: Incident.objects.get().last_seen_at > before.last_seen_at)
+
+    assert Incident.objects.get().count == 1

@@ -68,9 +68,14 @@ def test_failure_seen_by_both_processes_rings_once(gateway: Gateway, upstream: F
 
     slack.wait_for(1)
     gateway.wait_for_rows("SELECT 1 FROM alerts_incident WHERE count = 40", 1)
-    assert len(gateway.rows("SELECT 1 FROM alerts_incident")) == 1
-    assert len(gateway.rows("SELECT 1 FROM alerts_delivery")) == 1
-    assert len(slack.received) == 1
+    opened = gateway.rows("SELECT fingerprint, alert_type FROM alerts_incident")
+    told = gateway.rows("SELECT incident_id FROM alerts_delivery")
+    assert len({fingerprint for fingerprint, _ in opened}) == len(opened)
+    assert len(set(told)) == len(told)
+    # Forty failures and nothing else are an outage as well.
+    assert [name for _, name in opened].count("llm_exceptions") == 1
+    assert {name for _, name in opened} <= {"llm_exceptions", "outage_alerts"}
+    assert sum("llm_exceptions" in message["text"] for message in slack.messages) == 1
 
 
 def test_workers_whose_main_process_is_killed_end_and_free_the_port(gateway: Gateway) -> None:

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from proxy.core.cooldown import Cooldown, CooldownReason
+from proxy.core.outages import Trouble
 from proxy.fleet import ALIVE_SECONDS, Fleet
 from proxy.state import RouterState
 from tests.conftest import started
@@ -113,6 +114,9 @@ def test_numbers_of_all_are_added_and_those_of_the_dead_forgotten(redis_url: str
                 state.begin("busy")
             await until(lambda: other.in_flight("busy") == 3)
             assert other.requests("busy") == 3
+            state.had_trouble("busy", Trouble.TIMEOUT)
+            await until(lambda: other.outcomes("busy") == (0, 1, 0, 0, 0, 0))
+            assert other.failing() == ["busy"]
             # As a kill does: nothing is taken back.
             for task in list(fleet._tasks):
                 task.cancel()

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from proxy.core.cooldown import Cooldown, CooldownReason
 from proxy.core.routing import Skip
+from proxy.outcomes import NONE
 from proxy.state import PROBE_SECONDS, Elsewhere, RouterState
 
 
@@ -65,7 +66,7 @@ def test_own_numbers_are_told_without_those_of_the_others(state: RouterState) ->
     state.begin("d")
     state.set_elsewhere({"d": Elsewhere(requests=7, tokens=70, in_flight=2)})
 
-    assert state.own() == {"d": (2, 10, 1, 0, 1)}
+    assert state.own() == {"d": (2, 10, 1, 0, 1, 0, 1, 0, 0, 0, 0, 0)}
 
 
 @given(st.lists(st.floats(min_value=0.1, max_value=100), min_size=1, max_size=6))
@@ -155,7 +156,7 @@ def test_deployments_that_are_gone_are_forgotten(state: RouterState) -> None:
     state.follow(["x"])
 
     assert "d" not in state.troubled
-    assert state.own() == {"e": (1, 0, 0, 0, 1)}
+    assert state.own() == {"e": (1, 0, 0, 0, 1, 0, *NONE)}
 
 
 def test_unhealthy_is_what_the_checks_say(state: RouterState) -> None:
