@@ -6,15 +6,16 @@ What was told is kept on the balance. A budget that is raised, or spend that is 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 import alerts.services
 from alerts.events import BudgetThreshold
 from budgets.balances import store
+from budgets.concerned import concerned_by
 from budgets.core.allowances import Allowance, owner_and_model
 from budgets.core.thresholds import DEFAULT_PERCENTS, SOFT, news, reached
 from budgets.models import Balance, Scope
 from teams.calendars import current_calendar
-from teams.models import Customer, Membership, Organization, Team, User, VirtualKey
 from teams.money import NANO
 from teams.periods import Calendar
 
@@ -32,6 +33,14 @@ _WORDS = {
     Scope.MODEL: "Model",
     Scope.PROVIDER: "Provider",
     Scope.DEPLOYMENT: "Deployment",
+}
+
+# As LiteLLM's webhook calls them; the others by our own name.
+_GROUPS = {
+    Scope.KEY_MODEL: "key",
+    Scope.TEAM_MODEL: "team",
+    Scope.MEMBER: "team_member",
+    Scope.CUSTOMER: "end_user",
 }
 
 
@@ -71,41 +80,51 @@ def _worth_telling(found: Sequence[str]) -> list[str]:
 def _event(
     allowance: Allowance, balance: Balance, threshold: str, *, now: datetime, calendar: Calendar
 ) -> BudgetThreshold:
-    ends = allowance.period(now, calendar=calendar)[1]
     max_nano = allowance.max_at(now)
     return BudgetThreshold(
-        budget_of=_WORDS[Scope(allowance.scope)],
-        entity_id=" ".join(owner_and_model(allowance.entity_id)).strip(),
-        name=name_of(allowance.scope, allowance.entity_id),
         threshold=threshold,
-        spent=_dollars(balance.spent_nano + balance.adjusted_nano),
-        max_budget="" if max_nano is None else _dollars(max_nano),
-        soft_budget="" if allowance.soft_nano is None else _dollars(allowance.soft_nano),
-        duration=allowance.window,
-        period_start=balance.period_start.isoformat() if allowance.window else "",
-        resets_at=ends.isoformat() if ends else "",
+        **facts(
+            allowance.scope,
+            allowance.entity_id,
+            threshold=threshold,
+            spent_nano=balance.spent_nano + balance.adjusted_nano,
+            max_nano=max_nano,
+            soft_nano=allowance.soft_nano,
+            window=allowance.window,
+            period=(balance.period_start, allowance.period(now, calendar=calendar)[1]),
+        ),
     )
 
 
-def name_of(scope: str, entity_id: str) -> str:
-    """For people: an alias where there is one."""
-    owner, model = owner_and_model(entity_id)
-    if scope in (Scope.KEY_MODEL, Scope.TEAM_MODEL):
-        return f"{name_of(Scope.KEY if scope == Scope.KEY_MODEL else Scope.TEAM, owner)}, {model}"
-    model_class = _NAMED.get(Scope(scope))
-    row = model_class._default_manager.filter(pk=entity_id).first() if model_class else None
-    return str(row) if row is not None else entity_id
+def facts(
+    scope: str,
+    entity_id: str,
+    *,
+    threshold: str,
+    spent_nano: int,
+    max_nano: int | None,
+    soft_nano: int | None,
+    window: str,
+    period: tuple[datetime, datetime | None],
+) -> dict[str, Any]:
+    """What every event of a budget says. Amounts are nano-dollars."""
+    concerned = concerned_by(scope, entity_id, threshold=threshold)
+    began, ends = period
+    return {
+        "budget_of": _WORDS[Scope(scope)],
+        "entity_id": " ".join(owner_and_model(entity_id)).strip(),
+        "name": concerned.name,
+        "spent": dollars(spent_nano),
+        "max_budget": "" if max_nano is None else dollars(max_nano),
+        "soft_budget": "" if soft_nano is None else dollars(soft_nano),
+        "duration": window,
+        "period_start": began.isoformat() if window else "",
+        "resets_at": ends.isoformat() if ends else "",
+        "group": _GROUPS.get(Scope(scope), str(scope)),
+        "ids": tuple(sorted(concerned.ids.items())),
+        "emails": concerned.emails,
+    }
 
 
-_NAMED = {
-    Scope.KEY: VirtualKey,
-    Scope.TEAM: Team,
-    Scope.USER: User,
-    Scope.MEMBER: Membership,
-    Scope.ORGANIZATION: Organization,
-    Scope.CUSTOMER: Customer,
-}
-
-
-def _dollars(nano: int) -> str:
+def dollars(nano: int) -> str:
     return f"{(Decimal(nano) / NANO).normalize():f}"
