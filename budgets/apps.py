@@ -8,6 +8,8 @@ class BudgetsConfig(AppConfig):
     verbose_name = "Budgets and spend"
 
     def ready(self) -> None:
-        from budgets import signals  # noqa: PLC0415 - the models exist only now
+        from alerts.services import schedule  # noqa: PLC0415 - the models exist only now
+        from budgets import scheduled, signals  # noqa: PLC0415
 
         signals.connect()
+        schedule(*scheduled.JOBS)

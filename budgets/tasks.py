@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from budgets import customers, rollup
+from budgets import customers, projected, rollup
 from teams.actor import Actor, acting
 from teams.models import ActorSource
 
@@ -19,3 +19,8 @@ def note_customers() -> None:
 @shared_task
 def roll_up_ledger() -> None:
     rollup.roll_up(now=timezone.now())
+
+
+@shared_task
+def tell_projected_budgets() -> None:
+    projected.tell_projected(now=timezone.now())
