@@ -200,26 +200,39 @@ class ChannelFailed(GatewayError):
 class Services(APIView):
     """`GET /health/services?service=slack`: sends a test message, waits for the answer and tells it as it is."""
 
-    known = ("slack", "slack_budget_alerts")
-
     def get(self, request: Request) -> Response:
         service = request.query_params.get("service", "")
         if not service:
             return Response(
                 {"detail": [{"type": "missing", "loc": ["query", "service"], "msg": "Field required"}]}, status=422
             )
-        if service not in self.known:
-            raise BadRequest(f"Service must be one of {list(self.known)}, not {service[:100]!r}.", param="service")
-        tests = alerts.services.test_channels(kind="slack")
+        if service not in _SERVICES:
+            raise BadRequest(f"Service must be one of {list(_SERVICES)}, not {service[:100]!r}.", param="service")
+        kind, name = _SERVICES[service]
+        tests = alerts.services.test_channels(kind=kind)
         if not tests:
-            raise NotConfigured('"slack" not in proxy config: general_settings. Unable to test this.')
+            raise NotConfigured(f'"{kind}" not in proxy config: general_settings. Unable to test this.')
         if failed := [test for test in tests if test.error]:
             raise ChannelFailed(" ".join(f"{test.channel}: {test.error}" for test in failed))
         return Response(
             {
                 "status": "success",
                 "alert_types": alerts.services.enabled_alert_types(),
-                "message": "Mock Slack Alert sent, verify Slack Alert Received on your channel",
+                "message": f"Mock {name} Alert sent, verify {name} Alert Received on your channel",
                 "channels": [{"channel": test.channel, "status": test.status} for test in tests],
             }
         )
+
+
+# By LiteLLM's names of services, and ours: the kind of channel, and what people call it.
+_SERVICES = {
+    "slack": ("slack", "Slack"),
+    "slack_budget_alerts": ("slack", "Slack"),
+    "ms_teams": ("ms_teams", "MS Teams"),
+    "email": ("email", "Email"),
+    "webhook": ("webhook", "Webhook"),
+    "discord": ("discord", "Discord"),
+    "pagerduty": ("pagerduty", "PagerDuty"),
+    "alertmanager": ("alertmanager", "Alertmanager"),
+    "apprise": ("apprise", "Apprise"),
+}

@@ -1,11 +1,13 @@
 """Every management route."""
 
 from proxy.management.activity import GlobalActivity
+from proxy.management.alerts import Alerts
 from proxy.management.audit import Audit
 from proxy.management.base import urlpatterns as routes
 from proxy.management.budgets import Budgets
 from proxy.management.customers import Customers
 from proxy.management.daily_activity import DailyActivity
+from proxy.management.deprecations import Deprecations
 from proxy.management.explain import Explain
 from proxy.management.health import HealthChecks
 from proxy.management.keys import Keys
@@ -21,8 +23,10 @@ from proxy.management.teams import Teams
 from proxy.management.users import Users
 
 VIEWSETS = (
+    Alerts,
     Keys,
     Models,
+    Deprecations,
     Teams,
     TeamMembers,
     Organizations,

@@ -1,0 +1,66 @@
+"""The routes about alerts: the inbox, as LiteLLM 1.110 has it and without its bound, and what people do with it."""
+
+from typing import Any
+
+from django.utils import timezone
+
+from alerts.services import VERBS, BadCursor, act, find_incident, is_alert_filter, list_incidents, whole_incident
+from proxy.management.base import Access, Call, ManagementViewSet, route
+from proxy.management.schemas import alerts as schemas
+from teams.errors import Envelope, Invalid, NotFound
+
+# The status that a PATCH asks for, as what leads there.
+_LEADS_TO = {"acknowledged": "acknowledge", "resolved": "resolve", "dismissed": "dismiss"}
+
+
+class Alerts(ManagementViewSet):
+    tag = "alerts"
+
+    @route("GET", "/alerts", access=Access.ADMIN_READ, query=schemas.InboxQuery, answer=schemas.InboxAnswer,
+           envelope=Envelope.DETAIL_ERROR)  # fmt: skip
+    def list(self, call: Call, query: schemas.InboxQuery) -> Any:
+        """Alerts of a status, newest first."""
+        if query.type and not is_alert_filter(query.type):
+            raise Invalid(f"{query.type[:100]!r} is neither an alert type nor a group of them.", param="type")
+        try:
+            found = list_incidents(status=query.status, kind=query.type, limit=query.limit, cursor=query.cursor)
+        except BadCursor:
+            raise Invalid("cursor is not the next_cursor of an answer.", param="cursor") from None
+        rows = [schemas.AlertObject(**one) for one in found.alerts]
+        return schemas.InboxAnswer(alerts=rows, next_cursor=found.next_cursor)
+
+    @route("GET", "/alerts/<str:alert_id>", access=Access.ADMIN_READ, answer=schemas.WholeAlert,
+           envelope=Envelope.DETAIL_ERROR)  # fmt: skip
+    def info(self, call: Call, alert_id: str) -> Any:
+        """One alert with its timeline and its deliveries."""
+        return schemas.WholeAlert(**whole_incident(_named(alert_id)))
+
+    @route("PATCH", "/alerts/<str:alert_id>", access=Access.ADMIN, body=schemas.AlertPatch, answer=schemas.WholeAlert,
+           envelope=Envelope.DETAIL_ERROR)  # fmt: skip
+    def patch(self, call: Call, body: schemas.AlertPatch, alert_id: str) -> Any:
+        """Give an alert another status: acknowledged, resolved, dismissed, or open again."""
+        incident = _named(alert_id)
+        verb = _LEADS_TO.get(body.status) or ("unacknowledge" if incident.status == "acknowledged" else "reopen")
+        return _done(call, alert_id, verb=verb, text=body.note)
+
+    @route("POST", "/alerts/<str:alert_id>/<str:verb>", access=Access.ADMIN, body=schemas.AlertAction,
+           answer=schemas.WholeAlert, envelope=Envelope.DETAIL_ERROR)  # fmt: skip
+    def act(self, call: Call, body: schemas.AlertAction, alert_id: str, verb: str) -> Any:
+        """Acknowledge, unacknowledge, silence, resolve, dismiss, reopen, note, or tell once more (resend)."""
+        if verb not in VERBS:
+            raise NotFound(f"An alert has no {verb[:50]!r}; it has {', '.join(VERBS)}.")
+        return _done(call, alert_id, verb=verb, text=body.note, seconds=body.seconds)
+
+
+def _named(alert_id: str) -> Any:
+    if (incident := find_incident(alert_id)) is None:
+        raise NotFound(f"Alert {alert_id[:100]!r} is not known.")
+    return incident
+
+
+def _done(call: Call, alert_id: str, *, verb: str, text: str, seconds: int = 3600) -> Any:
+    incident = _named(alert_id)
+    who = call.principal.user_id or call.principal.key_alias or "master key"
+    if not act(incident, verb=verb, actor=who, now=timezone.now(), seconds=seconds, text=text):
+        raise Invalid(f"The alert is {incident.status}, so there is nothing to {verb}.", param="status")
+    return schemas.WholeAlert(**whole_incident(_named(alert_id)))

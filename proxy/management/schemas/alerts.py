@@ -1,0 +1,78 @@
+"""Bodies and answers of the routes about alerts."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from proxy.management.base import Body
+from proxy.management.schemas.fields import Answer, Name, Object, Time
+
+
+class InboxQuery(Body):
+    """`type` is one of LiteLLM's groups, or the name of an alert type."""
+
+    status: Literal["open", "acknowledged", "resolved", "dismissed"] = "open"
+    type: Name | None = None
+    limit: int = Field(25, ge=1, le=100)
+    cursor: Name | None = None
+
+
+class AlertObject(Answer):
+    id: str
+    type: str
+    status: str
+    acknowledged: bool
+    acknowledged_by: str | None
+    severity: str
+    title: str
+    labels: Object
+    count: int
+    reason: str
+    opened_at: Time
+    last_seen_at: Time
+    silenced_until: Time | None
+    resolved_at: Time | None
+    resolved_by: str | None
+    url: str | None
+
+
+class InboxAnswer(Answer):
+    alerts: list[AlertObject]
+    next_cursor: str | None
+
+
+class TimelineObject(Answer):
+    at: Time
+    what: str
+    actor: str | None
+    text: str
+
+
+class DeliveryObject(Answer):
+    id: str
+    channel: str
+    kind: str
+    state: str
+    attempts: int
+    status: int | None
+    error: str | None
+    created_at: Time
+    finished_at: Time | None
+
+
+class WholeAlert(AlertObject):
+    details: Object
+    timeline: list[TimelineObject]
+    deliveries: list[DeliveryObject]
+
+
+class AlertPatch(Body):
+    """LiteLLM's way: the status it shall have."""
+
+    status: Literal["open", "acknowledged", "resolved", "dismissed"]
+    note: str = Field("", max_length=2000)
+
+
+class AlertAction(Body):
+    note: str = Field("", max_length=2000)
+    seconds: int = Field(3600, ge=60, le=90 * 86400, description="How long a silence lasts.")
