@@ -3,7 +3,10 @@
 from celery import shared_task
 from django.utils import timezone
 
-from alerts import dispatch, incidents
+from alerts import dispatch, incidents, lifecycle, retention, schedule_runs
+
+# A report over millions of rows takes a while, and has a lease of its own.
+_REPORT_SECONDS = 3600
 
 
 @shared_task
@@ -19,3 +22,23 @@ def deliver_to_channel(*, channel_id: int) -> None:
 @shared_task
 def resolve_quiet_incidents() -> None:
     incidents.resolve_quiet(now=timezone.now())
+
+
+@shared_task
+def escalate_incidents() -> None:
+    lifecycle.escalate_due(now=timezone.now())
+
+
+@shared_task
+def forget_old_alerts() -> None:
+    retention.forget_old(now=timezone.now())
+
+
+@shared_task(time_limit=_REPORT_SECONDS)
+def tick_reports() -> None:
+    schedule_runs.tick_all(now=timezone.now())
+
+
+@shared_task
+def forget_scheduled_runs() -> None:
+    schedule_runs.forget_runs(now=timezone.now())

@@ -16,7 +16,12 @@ app.autodiscover_tasks()
 app.conf.beat_schedule = {
     "flush alerts": {"task": "alerts.tasks.flush_alerts", "schedule": 5.0},
     "resolve quiet incidents": {"task": "alerts.tasks.resolve_quiet_incidents", "schedule": 30.0},
+    "escalate incidents": {"task": "alerts.tasks.escalate_incidents", "schedule": 15.0},
+    "forget old alerts": {"task": "alerts.tasks.forget_old_alerts", "schedule": 3600.0},
+    "tick reports": {"task": "alerts.tasks.tick_reports", "schedule": 30.0},
+    "forget scheduled runs": {"task": "alerts.tasks.forget_scheduled_runs", "schedule": 3600.0},
     "roll up the ledger": {"task": "budgets.tasks.roll_up_ledger", "schedule": 2.0},
+    "tell projected budgets": {"task": "budgets.tasks.tell_projected_budgets", "schedule": 3600.0},
     "note customers": {"task": "budgets.tasks.note_customers", "schedule": 60.0},
     "forget request traces": {"task": "proxy.tasks.forget_request_traces", "schedule": 3600.0},
     "forget spend logs": {"task": "proxy.tasks.forget_spend_logs", "schedule": 600.0},

@@ -47,8 +47,10 @@ _SECTIONS: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...] = (
         (
             ("Incidents", "crisis_alert", "alerts.Incident"),
             ("Deliveries", "outgoing_mail", "alerts.Delivery"),
+            ("Scheduled runs", "event_repeat", "alerts.ScheduledRun"),
             ("Channels", "campaign", "alerts.AlertChannel"),
             ("Routes", "alt_route", "alerts.AlertRoute"),
+            ("Silences", "notifications_paused", "alerts.Silence"),
             ("Settings", "notifications", "alerts.AlertSettings"),
         ),
     ),

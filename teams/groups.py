@@ -34,7 +34,8 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     OPERATOR: (
         *_PEOPLE, "teams.block_virtualkey", "proxy.*_deployment", "proxy.*_configfield",
         "proxy.view_requesttrace", "alerts.view_*",
-        "alerts.*_alertchannel", "alerts.*_alertroute", "alerts.*_alertsettings",
+        "alerts.*_alertchannel", "alerts.*_alertroute", "alerts.*_alertsettings", "alerts.*_silence",
+        "alerts.change_incident", "alerts.change_delivery",
     ),
     FINANCE: (*_PEOPLE, "teams.change_budget", "budgets.change_gatewaybudget", "budgets.view_*"),
     ADMIN: ("*.*",),

@@ -113,12 +113,13 @@ WATCHED: dict[type[Model], Watched] = {
     Tag: Watched("tag", changed=_in_snapshot("tag")),
 }
 # What the alert engine keeps for itself as it works is no change by anybody.
-_CHANNEL_STATE = frozenset({"not_before"})
+_CHANNEL_STATE = frozenset({"not_before", "delivered_at", "failing_since", "last_error"})
 
 
 def connect() -> None:
     for model, watched in WATCHED.items():
         audit.watch(model, watched)
-    audit.watch(apps.get_model("alerts", "AlertRoute"), Watched("alert_route", many=("channels",)))
+    audit.watch(apps.get_model("alerts", "AlertRoute"), Watched("alert_route", many=("channels", "escalate_to")))
     audit.watch(apps.get_model("alerts", "AlertChannel"), Watched("alert_channel", ignored=_CHANNEL_STATE))
+    audit.watch(apps.get_model("alerts", "Silence"), Watched("alert_silence"))
     audit.watch(apps.get_model("alerts", "AlertSettings"), Watched("alert_settings"))

@@ -39,6 +39,7 @@ OBJECTS: Mapping[str, str | None] = {
     "model_price": "budgets.ModelPrice",
     "alert_channel": "alerts.AlertChannel",
     "alert_route": "alerts.AlertRoute",
+    "alert_silence": "alerts.Silence",
     "alert_settings": "alerts.AlertSettings",
 }
 _ACTIONS = ((CREATED, "Created"), (UPDATED, "Updated"), (DELETED, "Deleted"))

@@ -1,12 +1,12 @@
 """A row of every kind that an admin can look at; as many as wanted, each with secrets that no page may show."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 from django.db.models import Model
 
-from alerts.models import AlertChannel, AlertRoute, AlertSettings, Delivery, Incident
+from alerts.models import AlertChannel, AlertRoute, AlertSettings, Delivery, Incident, ScheduledRun, Silence
 from budgets import entries
 from budgets.models import GatewayBudget, LedgerEntry, ModelPrice, PriceSnapshot, Scope, SpendAdjustment
 from proxy.models import ConfigField, Deployment, RequestTrace
@@ -127,13 +127,21 @@ def request_trace(number: int) -> RequestTrace:
 
 
 def channel(number: int) -> AlertChannel:
-    return AlertChannel.objects.create(name=f"channel {number}", kind="slack", url=f"https://hooks.example/{SECRET}")
+    return AlertChannel.objects.create(
+        name=f"channel {number}", kind="slack", url=f"https://hooks.example/{SECRET}", secret=f"key-{SECRET}"
+    )
 
 
 def route(number: int) -> AlertRoute:
-    made = AlertRoute.objects.create(alert_type=f"type {number}")
+    made = AlertRoute.objects.create(name=f"route {number}", position=number)
     made.channels.add(channel(2000 + number))
+    made.escalate_to.add(channel(2500 + number))
     return made
+
+
+def silence(number: int) -> Silence:
+    ends_at = AT + timedelta(days=3650)
+    return Silence.objects.create(matchers={"model": f"m-{number}"}, starts_at=AT, ends_at=ends_at, comment="At work")
 
 
 def alert_settings(number: int) -> AlertSettings:
@@ -171,6 +179,29 @@ def delivery(number: int) -> Delivery:
     return incident(4000 + number).deliveries.get()
 
 
+def scheduled_run(number: int) -> ScheduledRun:
+    return ScheduledRun.objects.create(
+        job="spend_report",
+        period_key=f"2026-11-16/{number}d",
+        starts_at=AT,
+        ends_at=AT,
+        state="done",
+        outcome="deliver",
+        csv="kind,id\r\nteam,red\r\n",
+        told=[
+            {
+                "event": "SpendReport",
+                "job": "spend_report",
+                "period": f"2026-11-16/{number}d",
+                "headline": "Spend <b>report</b>",
+                "facts": [["Spend", "$1.00"]],
+                "parts": [["Teams", ["red: $1.00"]]],
+                "attachments": [],
+            }
+        ],
+    )
+
+
 MAKERS: dict[str, Callable[[int], Model]] = {
     "teams_user": user,
     "teams_team": team,
@@ -191,7 +222,9 @@ MAKERS: dict[str, Callable[[int], Model]] = {
     "proxy_requesttrace": request_trace,
     "alerts_alertchannel": channel,
     "alerts_alertroute": route,
+    "alerts_silence": silence,
     "alerts_alertsettings": alert_settings,
     "alerts_incident": incident,
     "alerts_delivery": delivery,
+    "alerts_scheduledrun": scheduled_run,
 }

@@ -58,6 +58,7 @@ def test_an_add_page_answers_where_rows_may_be_made_by_hand(page: Client, name: 
         "requesttrace",
         "incident",
         "delivery",
+        "scheduledrun",
     } & {name.partition("_")[2]}
     if name == "alerts_alertsettings":
         rows.alert_settings(1)
@@ -216,7 +217,7 @@ def test_a_deployments_credentials_are_kept_when_the_field_is_left_empty(page: C
 
 
 def test_what_a_superuser_types_as_a_channel_may_be_a_private_address(page: Client) -> None:
-    sent = {"name": "ops", "kind": "slack", "url": "http://127.0.0.1:9/x", "enabled": "on"}
+    sent = {"name": "ops", "kind": "slack", "url": "http://127.0.0.1:9/x", "most_per_minute": "20", "enabled": "on"}
     page.post(url("alerts_alertchannel", "add"), sent)
 
     assert AlertChannel.objects.get().private_address_allowed

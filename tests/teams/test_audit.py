@@ -115,7 +115,7 @@ def test_the_engines_own_bookkeeping_is_no_change_by_anybody() -> None:
 
 def test_routes_tell_to_which_channels_they_lead() -> None:
     channel = AlertChannel.objects.create(name="night", kind="slack", url="https://hooks.example/x")
-    AlertRoute.objects.create(alert_type="llm_exceptions").channels.add(channel)
+    AlertRoute.objects.create(name="llm_exceptions", alert_types=["llm_exceptions"]).channels.add(channel)
 
     assert entries(object_type="alert_route")[-1].after == {"channels": ["night"]}
 

@@ -60,6 +60,8 @@ def test_team_admins_reach_no_further_than_their_teams() -> None:
         (OPERATOR, "teams.change_virtualkey", False),
         (OPERATOR, "proxy.delete_deployment", True),
         (OPERATOR, "alerts.change_alertsettings", True),
+        (OPERATOR, "alerts.change_incident", True),
+        (OPERATOR, "alerts.add_silence", True),
         (OPERATOR, "budgets.view_ledgerentry", False),
         (OPERATOR, "teams.view_auditentry", False),
         (FINANCE, "budgets.view_ledgerentry", True),
@@ -69,6 +71,7 @@ def test_team_admins_reach_no_further_than_their_teams() -> None:
         (TEAM_ADMIN, "teams.view_everything", False),
         (TEAM_ADMIN, "teams.block_virtualkey", False),
         (VIEWER, "auth.view_group", False),
+        (VIEWER, "alerts.change_incident", False),
     ],
 )
 def test_what_each_group_is_for(group: str, permission: str, granted: bool) -> None:

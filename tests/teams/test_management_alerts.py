@@ -28,7 +28,7 @@ def every_alert(db: None) -> AlertChannel:
     settings.alert_types = list(AlertType)
     settings.save()
     channel = AlertChannel.objects.create(name="c", kind="slack", url="https://hooks.example/x")
-    AlertRoute.objects.create().channels.add(channel)
+    AlertRoute.objects.create(name="all").channels.add(channel)
     return channel
 
 

@@ -1,0 +1,225 @@
+"""What the page of one incident shows, and the buttons that fit its status."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+
+from alerts.admin.page import LEVELS, may
+from alerts.admin.texts import STATES, STATUSES, clock, in_words, second, short, span
+from alerts.core.explain import holding
+from alerts.core.routing import INHIBITS, Reason, inhibitor
+from alerts.events import ALWAYS_ON
+from alerts.models import (
+    CLOSED,
+    AlertSettings,
+    Delivery,
+    DeliveryAttempt,
+    DeliveryState,
+    Entry,
+    Incident,
+    IncidentStatus,
+    Silence,
+)
+from alerts.setup import load_silences
+from alerts.subjects import subject_of
+
+WORK, DELIVER = "change_incident", "change_delivery"
+MOST_SHOWN = 200
+_LONGEST_ERROR = 300
+# Of another app, which may be there or not.
+EXPLAINED_BY, MAY_READ = "admin:proxy_requesttrace_changelist", "proxy.view_requesttrace"
+_HOUR = 3600
+_LIVE = frozenset({IncidentStatus.OPEN, IncidentStatus.ACKNOWLEDGED})
+_ENTRIES = {
+    Entry.OPENED: "danger",
+    Entry.TOLD: "info",
+    Entry.WITHHELD: "warning",
+    Entry.ESCALATED: "danger",
+    Entry.ACKNOWLEDGED: "success",
+    Entry.RESOLVED: "success",
+    Entry.REOPENED: "danger",
+}
+_INHIBITED = frozenset(alert_type for _, targets, _ in INHIBITS for alert_type in targets)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Button:
+    """`verb` is one of `inbox.VERBS`, `statuses` are those of an incident in which it makes sense."""
+
+    name: str
+    title: str
+    verb: str
+    done: str
+    statuses: frozenset[str]
+    too_late: str = "somebody else was faster, or it was seen again meanwhile. Look once more."
+    variant: str = "default"
+    icon: str = ""
+    seconds: int = 0
+    for_many: bool = False
+    needs_note: bool = False
+
+
+def _silence(hours: int, *, for_many: bool = False) -> Button:
+    return Button(
+        name=f"silence-{hours}h", title=f"Silence {hours} h", verb="silence", seconds=hours * _HOUR, statuses=_LIVE,
+        done=f"Nobody is told of it for {hours} h.", icon="notifications_paused", for_many=for_many,
+    )  # fmt: skip
+
+
+BUTTONS = (
+    Button(name="acknowledge", title="Acknowledge", verb="acknowledge", statuses=frozenset({IncidentStatus.OPEN}),
+           done="You look after it now: no repeats and no escalation.", variant="primary", icon="check", for_many=True),
+    Button(name="unacknowledge", title="Take back", verb="unacknowledge", icon="undo",
+           statuses=frozenset({IncidentStatus.ACKNOWLEDGED}), done="Nobody looks after it now."),
+    _silence(1, for_many=True),
+    _silence(8),
+    _silence(24),
+    Button(name="resolve", title="Resolve", verb="resolve", statuses=_LIVE, for_many=True, icon="task_alt",
+           done="It is resolved; whoever was told of it is told so."),
+    Button(name="dismiss", title="Dismiss", verb="dismiss", statuses=_LIVE, for_many=True, icon="delete_sweep",
+           done="It is dismissed as nothing to look after."),
+    Button(name="reopen", title="Reopen", verb="reopen", statuses=frozenset(CLOSED), icon="restart_alt",
+           done="It is open again.", too_late="the same is open already, as another incident."),
+    Button(name="resend", title="Tell again", verb="resend", statuses=frozenset(IncidentStatus), icon="campaign",
+           done="It is told once more wherever it was told.", too_late="it was told nowhere yet."),
+    Button(name="note", title="Add the note", verb="note", statuses=frozenset(IncidentStatus), icon="edit_note",
+           done="The note is in the timeline.", needs_note=True),
+)  # fmt: skip
+
+
+def panel(request: HttpRequest, incident: Incident, *, now: datetime) -> dict[str, Any]:
+    status, level = incident.get_status_display(), incident.level
+    ends_at = incident.resolved_at or now
+    return {
+        "incident": incident,
+        "status": {"text": status, "type": STATUSES.get(status)},
+        "level": {"text": level, "type": LEVELS.get(level)},
+        "facts": _facts(incident, lasted=span((ends_at - incident.opened_at).total_seconds())),
+        "buttons": [one for one in BUTTONS if incident.status in one.statuses] if may(request, WORK) else [],
+        "may_retry": may(request, DELIVER),
+        "reason": in_words(incident.reason),
+        "holders": list(_holders(request, incident, now=now)),
+        "details": [(name, value, _explained(request, name, value)) for name, value in incident.details.items()],
+        "labels": sorted(incident.labels.items()),
+        "timeline": _timeline(incident),
+        "deliveries": _deliveries(incident),
+        "most_shown": MOST_SHOWN,
+    }
+
+
+def _facts(incident: Incident, *, lasted: str) -> list[tuple[str, Any]]:
+    closed = incident.resolved_at is not None
+    found = [
+        ("Type", incident.alert_type),
+        ("Seen", f"{incident.count:,} time{'s' if incident.count != 1 else ''}"),
+        ("Opened", second(incident.opened_at)),
+        ("Last seen", second(incident.last_seen_at)),
+        ("Lasted" if closed else "Since", lasted),
+        ("Told last", second(incident.told_at) if incident.told_at else "not yet"),
+    ]
+    if incident.acknowledged_by:
+        found.append(("Looked after by", f"{incident.acknowledged_by}"))
+    if closed:
+        found.append(("Closed", second(incident.resolved_at)))
+        found.append(("Closed by", incident.resolved_by or "the gateway: it is over"))
+    if not closed and incident.escalate_at:
+        found.append(("Escalates", second(incident.escalate_at)))
+    return found
+
+
+def _holders(request: HttpRequest, incident: Incident, *, now: datetime) -> Iterator[tuple[str, str, str]]:
+    """What keeps it from being told at this moment: a sentence, and the words and address of a link."""
+    if incident.status in CLOSED:
+        return
+    if incident.silenced_until and incident.silenced_until > now:
+        yield f"It is silenced by hand until {clock(incident.silenced_until)}.", "", ""
+    subject = subject_of(incident)
+    mutes = {mute.id: mute for mute in holding(subject, load_silences(now=now), now=now)}
+    for row in Silence.objects.filter(pk__in=mutes).order_by("-ends_at", "-id") if mutes else ():
+        words = f"A silence holds until {clock(mutes[row.pk].until(now))}:"
+        yield words, short(row.comment) or f"Silence {row.pk}", reverse("admin:alerts_silence_change", args=[row.pk])
+    if incident.alert_type in _INHIBITED:
+        yield from _inhibitors(incident)
+    if incident.reason == Reason.TYPE_DISABLED and not _is_enabled(incident.alert_type):
+        yield "Alerts of this type are off:", "Settings", reverse("admin:alerts_alertsettings_changelist")
+
+
+def _inhibitors(incident: Incident) -> Iterator[tuple[str, str, str]]:
+    sources = {source for source, targets, _ in INHIBITS if incident.alert_type in targets}
+    rows = Incident.objects.filter(alert_type__in=sources).exclude(status__in=CLOSED).exclude(pk=incident.pk)
+    subject = subject_of(incident)
+    for row in rows.order_by("-last_seen_at", "-id")[:MOST_SHOWN]:
+        if inhibitor(subject, [subject_of(row)]):
+            yield "This speaks for it:", short(row.title), reverse("admin:alerts_incident_change", args=[row.pk])
+            return
+
+
+def _is_enabled(alert_type: str) -> bool:
+    return alert_type in ALWAYS_ON or alert_type in AlertSettings.load().alert_types
+
+
+def _explained(request: HttpRequest, name: str, value: Any) -> str:
+    """Where the request is explained that a detail names; empty where there is no such page, or not for this person."""
+    if name != "Call ID" or not value or not request.user.has_perm(MAY_READ):
+        return ""
+    try:
+        return reverse(EXPLAINED_BY, query={"q": value})
+    except NoReverseMatch:
+        return ""
+
+
+def _timeline(incident: Incident) -> list[dict[str, Any]]:
+    """The newest first."""
+    entries = incident.entries.order_by("-at", "-id")[:MOST_SHOWN]
+    return [
+        {
+            "at": second(entry.at),
+            "label": entry.get_what_display(),
+            "type": _ENTRIES.get(Entry(entry.what)) if entry.what in Entry else None,
+            "actor": entry.actor,
+            "text": entry.text,
+        }
+        for entry in entries
+    ]
+
+
+def _deliveries(incident: Incident) -> list[dict[str, Any]]:
+    rows = list(
+        incident.deliveries.select_related("channel").defer("message").order_by("-created_at", "-id")[:MOST_SHOWN]
+    )
+    attempts: dict[Any, list[DeliveryAttempt]] = {}
+    for attempt in DeliveryAttempt.objects.filter(delivery__in=[row.pk for row in rows]).order_by("-began_at", "-id"):
+        attempts.setdefault(attempt.delivery_id, []).append(attempt)
+    return [_delivery(row, attempts.get(row.pk, [])) for row in rows]
+
+
+def _delivery(row: Delivery, attempts: list[DeliveryAttempt]) -> dict[str, Any]:
+    state = row.get_state_display()
+    waits = row.state == DeliveryState.PENDING
+    return {
+        "row": row,
+        "page": reverse("admin:alerts_delivery_change", args=[row.pk]),
+        "channel_page": reverse("admin:alerts_alertchannel_change", args=[row.channel_id]),
+        "kind": row.get_kind_display(),
+        "state": {"text": state, "type": STATES.get(state)},
+        "created": second(row.created_at),
+        "next": second(row.next_attempt_at) if waits else "",
+        "attempts": [_attempt(one) for one in attempts[:MOST_ATTEMPTS]],
+        "more": max(0, len(attempts) - MOST_ATTEMPTS),
+        "is_dead": row.state == DeliveryState.DEAD,
+    }
+
+
+MOST_ATTEMPTS = 5
+
+
+def _attempt(one: DeliveryAttempt) -> str:
+    """A line: number, status, how long it took, and what went wrong."""
+    if one.ended_at is None:
+        return f"{one.number}. began at {clock(one.began_at)} and has no end: it runs, or its sender died"
+    took = f"after {one.latency_ms:,} ms: " if one.latency_ms is not None else ""
+    return f"{one.number}. {took}{short(one.error, _LONGEST_ERROR) or one.status or 'taken'}"

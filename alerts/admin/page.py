@@ -1,0 +1,126 @@
+"""What all pages of alerts share: lists that stay quick with a million rows, filters, and buttons that post."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.utils import quote, unquote
+from django.core.exceptions import PermissionDenied
+from django.db.models import URLField
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
+from django.views.decorators.http import require_GET, require_POST
+from unfold.admin import ModelAdmin
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
+from unfold.views import ChangeList
+
+from alerts.admin.fields import LevelsField, MatchersField, ObjectJsonField, TypesField
+from alerts.models import AlertRoute
+from alerts.shapes import ObjectField
+
+_FILTER = "admin/alerts/filter_field.html"
+_FIELDS: Mapping[str, type[Any]] = {"alert_types": TypesField, "levels": LevelsField, "matchers": MatchersField}
+LEVELS = {"High": "danger", "Medium": "warning", "Low": "info"}
+
+
+class FieldFilter(DropdownFilter):
+    template = _FILTER
+    options: tuple[tuple[str, str], ...] = ()
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> tuple[tuple[str, str], ...]:
+        return self.options
+
+
+class ChoiceFilter(ChoicesDropdownFilter):
+    template = _FILTER
+
+
+class RowsList(ChangeList):
+    result_list: Any
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        self.result_list = list(self.result_list)
+        self.model_admin.prepare(request, self.result_list)
+
+
+class Page(ModelAdmin):
+    list_before_template = "admin/alerts/list_head.html"
+    list_per_page = 50
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    list_filter_submit = True
+    actions_selection_counter = True
+    warn_unsaved_form = True
+
+    def get_changelist(self, request: HttpRequest, **options: Any) -> type[RowsList]:
+        return RowsList
+
+    def prepare(self, request: HttpRequest, rows: list[Any]) -> None:
+        """Look up, for the rows of one page of the list together, what their columns show."""
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
+        """Lists and labels in fields that a person can fill in."""
+        field = _FIELDS.get(db_field.name, ObjectJsonField if isinstance(db_field, ObjectField) else None)
+        if field is not None:
+            label, help_text = db_field.verbose_name.capitalize(), db_field.help_text
+            return field(label=label, help_text=help_text, initial=db_field.get_default)
+        if isinstance(db_field, URLField):
+            options["assume_scheme"] = "https"
+        return super().formfield_for_dbfield(db_field, request, **options)
+
+    def button(self, name: str, act: Callable[[HttpRequest, Any], HttpResponseBase], *, permission: str) -> URLPattern:
+        """A place to which a row's page posts. What it does to the row, who lacks the permission cannot do."""
+
+        def act_on(request: HttpRequest, object_id: str) -> HttpResponseBase:
+            row = self.get_object(request, unquote(object_id))
+            if row is None:
+                return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[no-any-return]
+            if not self.has_view_permission(request, row) or not may(request, permission):
+                raise PermissionDenied
+            return act(request, row)
+
+        view = self.admin_site.admin_view(require_POST(act_on))
+        return _place(f"<path:object_id>/{name}/", view, self.url_name(name))
+
+    def extra_page(self, name: str, show: Callable[[HttpRequest], HttpResponse]) -> URLPattern:
+        """A page that changes nothing."""
+        return _place(f"{name}/", self.admin_site.admin_view(require_GET(show)), self.url_name(name))
+
+    def url_name(self, name: str) -> str:
+        return f"{self.opts.app_label}_{self.opts.model_name}_{name}"
+
+    def url(self, name: str, row: Any) -> str:
+        return reverse(f"admin:{self.url_name(name)}", args=[quote(row.pk)])
+
+    def back(self, row: Any) -> HttpResponseRedirect:
+        return HttpResponseRedirect(self.url("change", row))
+
+
+class Facts(Page):
+    """Written by the alert engine and not rewritten by anybody."""
+
+    warn_unsaved_form = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+def _place(address: str, view: Callable[..., HttpResponseBase], name: str) -> URLPattern:
+    found: URLPattern = path(address, view, name=name)
+    return found
+
+
+def may(request: HttpRequest, permission: str) -> bool:
+    """Whether somebody has a permission of this app, such as `change_incident`."""
+    return bool(getattr(request.user, "has_perm", lambda _: False)(f"{AlertRoute._meta.app_label}.{permission}"))
+
+
+def actor(request: HttpRequest) -> str:
+    return str(request.user.get_username())

@@ -1,0 +1,109 @@
+"""Routes: who is told of what, in the order in which they are asked; and a page that tries them."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.admin import display
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern
+from unfold.decorators import display as labelled
+
+from alerts.admin.page import ChoiceFilter, Page
+from alerts.admin.route_preview import preview_context
+from alerts.admin.route_words import escalates, hours, matched
+from alerts.admin.texts import short
+from alerts.core.schedule import InvalidSchedule, Schedule
+from alerts.models import AlertRoute
+
+
+class RouteForm(forms.ModelForm):  # type: ignore[type-arg]
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean()
+        given = self.cleaned_data
+        if given.get("escalate_to") and not given.get("escalate_after_seconds"):
+            self.add_error("escalate_after_seconds", "Say after how many seconds they are told, too.")
+        if given.get("escalate_after_seconds") and "escalate_to" in given and not given["escalate_to"]:
+            self.add_error("escalate_to", "Say who is told then.")
+        return cleaned
+
+
+@admin.register(AlertRoute)
+class AlertRoutePage(Page):
+    form = RouteForm
+    list_before_template = "admin/alerts/routes_head.html"
+    list_display = ("position", "name", "state_label", "matches", "tells", "when", "then", "escalation", "source")
+    list_display_links = ("name",)
+    sortable_by = ()
+    list_filter = ("enabled", ("source", ChoiceFilter))
+    search_fields = ("name",)
+    search_help_text = "Name"
+    filter_horizontal = ("channels", "escalate_to")
+    readonly_fields = ("source",)
+    fieldsets = (
+        (None, {"fields": ("name", ("position", "enabled"), "source")}),
+        (
+            "What it matches",
+            {
+                "fields": ("alert_types", "levels", "matchers", "team_id"),
+                "description": "All of it has to fit. A route of a team is for alerts with the team's label alone.",
+            },
+        ),
+        ("Whom it tells", {"fields": ("channels", "goes_on", "level", "repeat_seconds")}),
+        ("When", {"fields": ("schedule",)}),
+        ("If nobody acknowledges it", {"fields": ("escalate_after_seconds", "escalate_to")}),
+        ("What it links to", {"fields": ("runbook_url", "dashboard_url")}),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[AlertRoute]":
+        rows: QuerySet[AlertRoute] = super().get_queryset(request)
+        match = request.resolver_match
+        if match and match.url_name == self.url_name("changelist"):
+            return rows.prefetch_related("channels", "escalate_to")
+        return rows
+
+    def get_urls(self) -> list[URLPattern]:
+        return [self.extra_page("preview", self._preview), *super().get_urls()]
+
+    def _preview(self, request: HttpRequest) -> HttpResponse:
+        """Nothing is changed, so that an answer has an address that can be sent to somebody."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        request.current_app = self.admin_site.name
+        known = {**self.admin_site.each_context(request), "opts": self.opts, "title": "What becomes of an alert"}
+        return TemplateResponse(request, "admin/alerts/route_preview.html", {**known, **preview_context(request)})
+
+    @labelled(description="state", label={"On": "success", "Off": None})  # type: ignore[untyped-decorator]
+    def state_label(self, row: AlertRoute) -> str:
+        return "On" if row.enabled else "Off"
+
+    @display(description="what it matches")
+    def matches(self, row: AlertRoute) -> str:
+        return matched(row)
+
+    @display(description="whom it tells")
+    def tells(self, row: AlertRoute) -> str:
+        return _names(row.channels.all()) or "nobody"
+
+    @display(description="hours")
+    def when(self, row: AlertRoute) -> str:
+        try:
+            return hours(Schedule.read(row.schedule))
+        except InvalidSchedule as wrong:
+            return str(wrong)
+
+    @display(description="then")
+    def then(self, row: AlertRoute) -> str:
+        return "asks the next" if row.goes_on or row.team_id else "ends"
+
+    @display(description="escalates")
+    def escalation(self, row: AlertRoute) -> str:
+        names = _names(row.escalate_to.all())
+        return f"{escalates(row)}: {names}" if names and row.escalate_after_seconds else "-"
+
+
+def _names(channels: Any) -> str:
+    return short(", ".join(f"{channel.name}{'' if channel.enabled else ' (off)'}" for channel in channels))
