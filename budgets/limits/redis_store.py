@@ -126,7 +126,8 @@ class RedisStore:
     async def _ask(self, *command: int | str | bytes) -> Any:
         """On a connection of its own: what redis-py's pool does for each command costs more than the command."""
         if (connection := self._connection) is None:
-            connection = self._connection = await self._redis.connection_pool.get_connection()
+            pool = self._redis.connection_pool
+            connection = self._connection = await pool.get_connection()  # type: ignore[no-untyped-call]
         try:
             if not connection.is_connected:
                 await connection.connect()
