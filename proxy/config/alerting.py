@@ -78,9 +78,23 @@ def doubts(general: GeneralSettings, environment: Mapping[str, str]) -> list[str
             name == "slack" and general.alert_to_webhook_url
         ):
             found.append(f"alerting: {name} is on, but {_VARIABLES[name][0]} is not set, so alerts go nowhere")
+    if idle := sorted(_IDLE & general.alerting_args.model_fields_set.union(general.alerting_args.model_extra or {})):
+        found.append(f"accepted, and without effect in this version: alerting_args {', '.join(idle)}")
     return found
 
 
+# Outages and hanging requests are what pages, and no list of errors has a bound.
+_IDLE = frozenset(
+    {
+        "failure_threshold",
+        "failure_threshold_window_seconds",
+        "hanging_threshold_fails",
+        "hanging_threshold_seconds",
+        "hanging_threshold_window_seconds",
+        "log_to_console",
+        "max_outage_alert_list_size",
+    }
+)
 _VARIABLES = {
     "slack": ("SLACK_WEBHOOK_URL", "ALERTING_WEBHOOK_URL"),
     "ms_teams": ("MS_TEAMS_WEBHOOK_URL",),

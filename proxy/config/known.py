@@ -75,9 +75,9 @@ ROUTER = frozenset(
 
 ALERTING_ARGS = frozenset(
     """
-    budget_alert_ttl budget_thresholds daily_report_frequency daily_spend_per_user_threshold failure_threshold
-    failure_threshold_window_seconds hanging_threshold_fails hanging_threshold_seconds
-    hanging_threshold_window_seconds log_to_console major_outage_alert_threshold max_outage_alert_list_size
+    alert_retention_days budget_alert_ttl budget_thresholds daily_report_frequency daily_spend_per_user_threshold
+    failure_threshold failure_threshold_window_seconds hanging_threshold_fails hanging_threshold_seconds
+    hanging_threshold_window_seconds labels log_to_console major_outage_alert_threshold max_outage_alert_list_size
     minor_outage_alert_threshold model_deprecation_days monthly_spend_per_user_threshold outage_alert_ttl
     outage_counted outage_failed_probes outage_failure_rate outage_min_requests region_outage_alert_ttl
     report_check_interval slow_percentile spend_anomaly_baseline_days spend_anomaly_min_spend spend_anomaly_multiplier

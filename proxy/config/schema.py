@@ -84,6 +84,7 @@ def _checked(read: Callable[[Any], object]) -> Callable[[Any], Any]:
 
 AlertTypeName = Annotated[AlertType, BeforeValidator(_alert_type)]
 Texts = Annotated[list[str], BeforeValidator(_as_list)]
+LabelName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
 PositiveSeconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Positive = PositiveSeconds
 Network = Annotated[str, AfterValidator(_network)]
@@ -148,6 +149,8 @@ class AlertingArgs(Section):
     user_spend_check_interval: Annotated[int, Field(ge=60)] = 3600
     model_deprecation_days: Annotated[int, Field(ge=0, le=3650)] = 30
     budget_thresholds: list[Annotated[int, Field(gt=0, le=1000, strict=True)]] | None = None
+    labels: Annotated[dict[LabelName, Annotated[str, StringConstraints(max_length=255)]], Field(max_length=20)] = {}
+    alert_retention_days: Annotated[int, Field(gt=0, le=3650)] = 90
 
 
 class DigestSettings(Section):
