@@ -141,3 +141,47 @@ def _set(row: AlertSettings, name: str, wanted: Mapping[str, Any]) -> bool:
     else:
         row.alerting_args.pop(argument, None)
     return bool(row.alerting_args != before)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownSettings:
+    """The columns of AlertSettings, and which of them config.yaml sets; an argument is `alerting_args.<name>`."""
+
+    values: Mapping[str, Any]
+    configured: frozenset[str]
+    changed: frozenset[str]
+
+    def source_of(self, name: str, *, is_set: bool | None = None) -> str:
+        """config, db or unset. Of the arguments together it is config when all of them are."""
+        if name == ARGS:
+            args = {f"{ARGS}.{argument}" for argument in self.values[ARGS]}
+            return "unset" if not args else "config" if args <= self.configured else "db"
+        if name in self.configured:
+            return "config"
+        return "db" if (name in self.changed if is_set is None else is_set) else "unset"
+
+
+def known_settings() -> KnownSettings:
+    row, fresh = AlertSettings.load(), AlertSettings()
+    values = {name: getattr(row, name) for name in _COLUMNS}
+    changed = frozenset(name for name in _COLUMNS if values[name] != getattr(fresh, name))
+    return KnownSettings(values, frozenset(row.configured), changed)
+
+
+_COLUMNS = ("alert_types", "alerting_threshold", "alerting_args", "alert_type_config", "spend_report_frequency")
+
+
+def change_setting(name: str, value: Any) -> None:
+    """`value` is valid. Of the arguments those of config.yaml stay, and the others become these."""
+    row = AlertSettings.load()
+    if name == ARGS:
+        own = {
+            argument: given for argument, given in row.alerting_args.items() if f"{ARGS}.{argument}" in row.configured
+        }
+        value = {**value, **own}
+    setattr(row, name, value)
+    row.save()
+
+
+def reset_setting(name: str) -> None:
+    change_setting(name, getattr(AlertSettings(), name))

@@ -23,6 +23,9 @@ from alerts.operator import (
     OperatorRoute,
     set_operator_channels,
 )
+from alerts.operator import change_setting as change_alert_setting
+from alerts.operator import known_settings as alert_settings
+from alerts.operator import reset_setting as reset_alert_setting
 from alerts.scheduled import Job, Report, Span, schedule
 from alerts.transports import TRANSPORTS
 from alerts.transports.base import TransportError
@@ -42,15 +45,19 @@ __all__ = [
     "Report",
     "Span",
     "act",
+    "alert_settings",
     "argument",
     "budget_thresholds",
+    "change_alert_setting",
     "detection",
     "emit",
     "emit_database_trouble",
     "enabled_alert_types",
     "find_incident",
+    "has_channel",
     "is_alert_filter",
     "list_incidents",
+    "reset_alert_setting",
     "schedule",
     "set_operator_channels",
     "settle",
@@ -165,6 +172,11 @@ def test_channel(channel: AlertChannel) -> ChannelTest:
     except TransportError as error:
         return ChannelTest(channel.name, error.status, str(error))
     return ChannelTest(channel.name, receipt.status, answer=receipt.body)
+
+
+def has_channel(kind: str) -> bool:
+    """Whether one of the gateway's own of this kind is on."""
+    return AlertChannel.objects.filter(kind=kind, enabled=True, team_id="").exists()
 
 
 def is_alert_filter(name: str) -> bool:

@@ -31,7 +31,7 @@ def read(path: Path) -> Document:
     try:
         return Document.model_validate(sections)
     except ValidationError as error:
-        lines = [f"{path}: {_place(problem['loc'])}: {_sentence(problem)}" for problem in error.errors()]
+        lines = [f"{path}: {place(problem['loc'])}: {sentence(problem)}" for problem in error.errors()]
         raise ConfigError("\n".join(lines)) from None
 
 
@@ -107,7 +107,7 @@ def _resolved(value: Any) -> Any:
     return from_environment(value)
 
 
-def _place(location: tuple[int | str, ...]) -> str:
+def place(location: tuple[int | str, ...]) -> str:
     text = ""
     for step in location:
         # A key that is no name was meant as a value, and a value may be a secret.
@@ -116,7 +116,7 @@ def _place(location: tuple[int | str, ...]) -> str:
     return text.removesuffix(".[key]")
 
 
-def _sentence(problem: Mapping[str, Any]) -> str:
+def sentence(problem: Mapping[str, Any]) -> str:
     """Pydantic's sentence, without the value: it may be a secret."""
     text: str = problem["msg"]
     return text.removeprefix("Value error, ").rstrip(".")

@@ -5,6 +5,7 @@ from proxy.management.alerts import Alerts
 from proxy.management.audit import Audit
 from proxy.management.base import urlpatterns as routes
 from proxy.management.budgets import Budgets
+from proxy.management.config_fields import ConfigFields
 from proxy.management.customers import Customers
 from proxy.management.daily_activity import DailyActivity
 from proxy.management.deprecations import Deprecations
@@ -32,6 +33,7 @@ VIEWSETS = (
     Organizations,
     Audit,
     Budgets,
+    ConfigFields,
     Customers,
     Explain,
     Tags,
