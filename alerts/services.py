@@ -26,6 +26,7 @@ from alerts.operator import (
 from alerts.operator import change_setting as change_alert_setting
 from alerts.operator import known_settings as alert_settings
 from alerts.operator import reset_setting as reset_alert_setting
+from alerts.received import Outcome, Passed, receive
 from alerts.scheduled import Job, Report, Span, schedule
 from alerts.transports import TRANSPORTS
 from alerts.transports.base import TransportError
@@ -42,6 +43,8 @@ __all__ = [
     "Job",
     "OperatorChannel",
     "OperatorRoute",
+    "Outcome",
+    "Passed",
     "Report",
     "Span",
     "act",
@@ -57,6 +60,7 @@ __all__ = [
     "has_channel",
     "is_alert_filter",
     "list_incidents",
+    "receive",
     "reset_alert_setting",
     "schedule",
     "set_operator_channels",

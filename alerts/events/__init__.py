@@ -35,7 +35,7 @@ from alerts.events.reports import (
     UserSpendAnomaly,
     UserSpendThreshold,
 )
-from alerts.events.system import ChannelFailing, DatabaseException
+from alerts.events.system import ChannelFailing, DatabaseException, ReceivedAlert
 from alerts.events.traffic import (
     DeploymentCooledDown,
     DeploymentOutage,
@@ -88,6 +88,7 @@ __all__ = [
     "ModelsDeprecate",
     "ModelsDeprecated",
     "NewModelAdded",
+    "ReceivedAlert",
     "RegionOutage",
     "ScheduledReport",
     "SpendNotTracked",

@@ -46,6 +46,7 @@ class AlertType(StrEnum):
     DEPLOYMENT_CHANGED = "deployment_changed"
     BUDGET_CHANGED = "budget_changed"
     ALERT_CHANNEL_FAILING = "alert_channel_failing"
+    ALERTMANAGER_ALERTS = "alertmanager_alerts"
 
 
 OFF_BY_DEFAULT = frozenset(

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from alerts.events.base import AlertType, Event
+from alerts.events.base import AlertType, Event, Level
 
 
 @dataclass(frozen=True)
@@ -67,4 +67,50 @@ DATABASE_TROUBLES = {
     "snapshot": "The database cannot be read: keys, budgets and deployments are served as they were last read",
     "roll-up": "The database does not add up the ledger: spend and budgets fall behind",
     "management": "The database refuses what admins do",
+}
+
+
+@dataclass(frozen=True)
+class ReceivedAlert(Event):
+    """What an Alertmanager passes on: its own incident for as long as it fires there.
+
+    `severity` is its label of that name; `alert_labels` and `annotations` are pairs, sorted.
+    """
+
+    alert_type = AlertType.ALERTMANAGER_ALERTS
+    # It says itself when it is over; this is for one that is gone before it could.
+    quiet_interval = 24 * 3600
+
+    alertname: str
+    fingerprint_there: str
+    severity: str = ""
+    alert_labels: tuple[tuple[str, str], ...] = ()
+    annotations: tuple[tuple[str, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "level", _LEVELS.get(self.severity.lower(), Level.MEDIUM))
+
+    def identity(self) -> tuple[object, ...]:
+        return (self.fingerprint_there,)
+
+    def title(self) -> str:
+        said = dict(self.annotations)
+        words = said.get("summary") or said.get("message") or said.get("description")
+        return f"{self.alertname}: {words}" if words else self.alertname
+
+    def details(self) -> dict[str, str]:
+        return {**dict(self.annotations), **dict(self.alert_labels)}
+
+    def labels(self) -> dict[str, str]:
+        return dict(self.alert_labels)
+
+
+_LEVELS = {
+    "critical": Level.HIGH,
+    "page": Level.HIGH,
+    "error": Level.HIGH,
+    "high": Level.HIGH,
+    "info": Level.LOW,
+    "none": Level.LOW,
+    "low": Level.LOW,
 }

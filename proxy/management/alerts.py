@@ -4,7 +4,17 @@ from typing import Any
 
 from django.utils import timezone
 
-from alerts.services import VERBS, BadCursor, act, find_incident, is_alert_filter, list_incidents, whole_incident
+from alerts.services import (
+    VERBS,
+    BadCursor,
+    Passed,
+    act,
+    find_incident,
+    is_alert_filter,
+    list_incidents,
+    receive,
+    whole_incident,
+)
 from proxy.management.base import Access, Call, ManagementViewSet, route
 from proxy.management.schemas import alerts as schemas
 from teams.errors import Envelope, Invalid, NotFound
@@ -34,6 +44,14 @@ class Alerts(ManagementViewSet):
     def info(self, call: Call, alert_id: str) -> Any:
         """One alert with its timeline and its deliveries."""
         return schemas.WholeAlert(**whole_incident(_named(alert_id)))
+
+    @route("POST", "/alerts/receive", access=Access.ADMIN, body=schemas.PassedAlerts, answer=schemas.Received,
+           envelope=Envelope.DETAIL_ERROR)  # fmt: skip
+    def receive(self, call: Call, body: schemas.PassedAlerts) -> Any:
+        """Where an Alertmanager's webhook leads: its alerts go by our routes."""
+        passed = [Passed(one.status == "resolved", one.fingerprint, one.labels, one.annotations) for one in body.alerts]
+        found = receive(passed, now=timezone.now())
+        return schemas.Received(firing=found.firing, resolved=found.resolved, left_out=found.left_out)
 
     @route("PATCH", "/alerts/<str:alert_id>", access=Access.ADMIN, body=schemas.AlertPatch, answer=schemas.WholeAlert,
            envelope=Envelope.DETAIL_ERROR)  # fmt: skip

@@ -1,6 +1,6 @@
 """Bodies and answers of the routes about alerts."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -76,3 +76,26 @@ class AlertPatch(Body):
 class AlertAction(Body):
     note: str = Field("", max_length=2000)
     seconds: int = Field(3600, ge=60, le=90 * 86400, description="How long a silence lasts.")
+
+
+Texts = dict[Annotated[str, Field(max_length=255)], Annotated[str, Field(max_length=10_000)]]
+
+
+class PassedAlert(Body):
+    """Of Alertmanager's webhook, version 4."""
+
+    status: Literal["firing", "resolved"]
+    fingerprint: Annotated[str, Field(min_length=1, max_length=255)]
+    labels: Annotated[Texts, Field(max_length=200)] = {}
+    annotations: Annotated[Texts, Field(max_length=200)] = {}
+
+
+class PassedAlerts(Body):
+    version: Literal["4"] = "4"
+    alerts: Annotated[list[PassedAlert], Field(max_length=1000)]
+
+
+class Received(Answer):
+    firing: int
+    resolved: int
+    left_out: int

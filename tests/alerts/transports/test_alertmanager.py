@@ -1,14 +1,8 @@
 """Alertmanager, the real one where it is installed: what it shows as active, and as over."""
 
-import shutil
-import socket
-import subprocess
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -20,53 +14,12 @@ from alerts.models import AlertChannel
 from alerts.transports import TRANSPORTS
 from alerts.transports.alertmanager import AlertmanagerTransport
 from alerts.transports.base import TransportError
+from tests.alertmanager import alertmanager, wait_until
 from tests.alerts.transports.cases import FULL
 from tests.alerts.transports.hostile import TEXTS
 from tests.alerts.transports.test_contract import hostile
 from tests.conftest import started
 from tests.fakes.alertmanager import FakeAlertmanager
-from tests.services import Missing
-
-PROGRAMS = ("prometheus-alertmanager", "alertmanager")
-START_SECONDS = 15.0
-
-
-@contextmanager
-def alertmanager(directory: Path) -> Iterator[str]:
-    """The address of one that tells nobody. Raises Missing."""
-    program = next(filter(None, map(shutil.which, PROGRAMS)), None)
-    if not program:
-        raise Missing(f"no Alertmanager: none of {', '.join(PROGRAMS)} on PATH")
-    config = directory / "config.yml"
-    config.write_text("route: {receiver: nobody}\nreceivers: [{name: nobody}]\n", encoding="utf-8")
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{found.getsockname()[1]}"
-    command = [program, f"--config.file={config}", f"--storage.path={directory}", f"--web.listen-address={address}"]
-    log_path = directory / "log"
-    with log_path.open("wb") as log:
-        process = subprocess.Popen([*command, "--cluster.listen-address="], stdout=log, stderr=log)
-    try:
-        wait_until(lambda: process.poll() is not None or is_ready(f"http://{address}"))
-        if process.poll() is not None or not is_ready(f"http://{address}"):
-            raise Missing(f"{program} does not start: {log_path.read_text(errors='replace')[-500:]}")
-        yield f"http://{address}"
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-def is_ready(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/-/ready", trust_env=False, timeout=2).is_success
-    except httpx.HTTPError:
-        return False
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.02)
 
 
 @pytest.fixture(scope="module")

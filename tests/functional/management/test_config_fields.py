@@ -26,7 +26,11 @@ def test_alerting_settings_are_those_of_litellm_with_what_is_set(admin: httpx.Cl
     assert listed[0]["field_value"] is True
     assert all(one.keys() == SHAPE for one in listed)
     frequency = field(admin, "/alerting/settings", "daily_report_frequency")
-    assert (frequency["field_type"], frequency["field_default_value"], frequency["source"]) == ("Integer", 43200, "unset")
+    assert (frequency["field_type"], frequency["field_default_value"], frequency["source"]) == (
+        "Integer",
+        43200,
+        "unset",
+    )
     assert frequency["premium_field"] is False
 
 
