@@ -112,8 +112,7 @@ class Backlog(AsyncAPIView):
     """How many requests to upstreams this process is waiting for."""
 
     async def get(self, request: LeanRequest) -> HttpResponse:
-        in_flight = sum(numbers[-1] for numbers in running().state.own().values())
-        return json_response({"in_flight_requests": in_flight})
+        return json_response({"in_flight_requests": running().state.in_flight_here()})
 
 
 @extend_schema_view(

@@ -165,6 +165,10 @@ class RouterState:
         condition = self.of(deployment_id)
         return condition.in_flight + condition.elsewhere.in_flight
 
+    def in_flight_here(self) -> int:
+        """At all deployments, of this process alone."""
+        return sum(condition.in_flight for condition in self._conditions.values())
+
     def requests(self, deployment_id: str) -> int:
         condition = self.of(deployment_id)
         return condition.elsewhere.requests + sum(c.requests for c in condition.last_minute(self.clock()))
