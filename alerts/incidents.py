@@ -23,11 +23,16 @@ _INHIBITORS = ("outage_alerts", "region_outage_alerts")
 
 @transaction.atomic
 def raise_event(event: Event, *, count: int, now: datetime) -> Reason:
-    """Open the event's incident, or count it on the open one. Exactly one caller opens it, however many race."""
+    """Open the event's incident, or count it on the open one. Exactly one caller opens it, however many race.
+
+    A `count` of 0 says that it goes on; what a person closed meanwhile, that does not open again.
+    """
     if event.is_notice:
         return _tell_once(event, now=now)
     if incident := _count_on_live(event, count=count, now=now):
         return _repeat_if_due(incident, event, now=now)
+    if count == 0 and _was_closed_by_a_person(event):
+        return Reason.CLOSED
     decision = _decide(event, now=now)
     if not (opened := _open(event, decision, count=count, now=now)):
         # Somebody else opened it between our two statements.
@@ -87,6 +92,11 @@ def open_inhibitors() -> list[Subject]:
         Subject(alert_type, level, labels)
         for alert_type, level, labels in rows.values_list("alert_type", "level", "labels")[:MOST_INHIBITORS]
     ]
+
+
+def _was_closed_by_a_person(event: Event) -> bool:
+    last = Incident.objects.filter(fingerprint=event.fingerprint()).order_by("-opened_at").first()
+    return last is not None and bool(last.resolved_by)
 
 
 def _live(event: Event) -> QuerySet[Incident]:

@@ -11,8 +11,7 @@ from alerts import incidents
 from alerts.core.routing import escalation
 from alerts.models import CLOSED, DeliveryKind, Entry, Incident, IncidentEntry, IncidentStatus
 from alerts.setup import load_routes
-from alerts.subjects import subject_of
-from alerts.telling import escalate, put_again, tell_where_told
+from alerts.telling import escalate, put_again, subject_of, tell_where_told
 
 ESCALATED_AT_ONCE = 200
 

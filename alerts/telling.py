@@ -9,12 +9,11 @@ from django.conf import settings
 from django.db import transaction
 
 from alerts.core.message import Message, timestamp
-from alerts.core.routing import Decision, Destination, Reason, Route, is_meant
+from alerts.core.routing import Decision, Destination, Reason, Route, Subject, is_meant
 from alerts.events import Event
 from alerts.links import acknowledge_url, incident_url
 from alerts.models import AlertChannel, Delivery, DeliveryKind, DeliveryState, Entry, Incident, IncidentEntry
 from alerts.setup import load_routes
-from alerts.subjects import subject_of
 from alerts.transports import TRANSPORTS
 from alerts.wakeup import wake_channels
 
@@ -47,6 +46,11 @@ def tell_where_told(incident: Incident, *, kind: DeliveryKind, now: datetime, ac
         for channel in told
     ]
     put(incident, destinations, kind=kind, now=now, actor=actor)
+
+
+def subject_of(incident: Incident) -> Subject:
+    """As routes see it."""
+    return Subject(incident.alert_type, incident.level, incident.labels)
 
 
 def put_again(incident: Incident, *, now: datetime) -> int:

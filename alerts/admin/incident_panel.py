@@ -25,7 +25,7 @@ from alerts.models import (
     Silence,
 )
 from alerts.setup import load_silences
-from alerts.subjects import subject_of
+from alerts.telling import subject_of
 
 WORK, DELIVER = "change_incident", "change_delivery"
 MOST_SHOWN = 200

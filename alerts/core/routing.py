@@ -16,6 +16,7 @@ class Reason(StrEnum):
     DIGEST = "digest"
     REPEAT_INTERVAL = "repeat_interval"
     ACKNOWLEDGED = "acknowledged"
+    CLOSED = "closed"
     SILENCED = "silenced"
     INHIBITED = "inhibited"
     FLAPPING = "flapping"

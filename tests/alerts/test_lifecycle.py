@@ -263,3 +263,21 @@ def test_a_digest_waits_and_is_told_as_one(slack: FakeSlack) -> None:
 
     (message,) = slack.messages
     assert "3 alerts: 3 cooldown_deployment" in message["text"]
+
+
+@pytest.mark.parametrize("close", [lifecycle.resolve, lifecycle.dismiss])
+def test_what_a_person_closed_is_not_opened_by_a_word_that_it_goes_on(close: Any) -> None:
+    channel()
+    close(raised(), actor="ada", now=NOW)
+
+    assert incidents.raise_event(exception(), count=0, now=NOW + MINUTE) == Reason.CLOSED
+    assert Incident.objects.count() == 1
+    assert incidents.raise_event(exception(), count=1, now=NOW + 2 * MINUTE) == Reason.DELIVER
+
+
+def test_what_ended_by_itself_is_opened_again_by_whoever_still_sees_it() -> None:
+    raised()
+    incidents.resolve_quiet(now=NOW + 10 * MINUTE)
+
+    assert incidents.raise_event(exception(), count=0, now=NOW + 11 * MINUTE) == Reason.NO_ROUTE
+    assert Incident.objects.filter(status="open").count() == 1
