@@ -23,7 +23,7 @@ from alerts.core.message import Message
 from alerts.core.routing import Decision, Destination, Routing, Subject, decide
 from alerts.events import Event
 from alerts.models import (
-    CLOSED,
+    LIVE,
     AlertChannel,
     AlertSettings,
     Delivery,
@@ -84,23 +84,27 @@ class DirectPath:
         self._read_at = now
         self.store()
 
-    def tell(self, event: Event, *, now: datetime) -> None:
-        """Send it to whom it is meant for; once for each repeat interval, however often this is called."""
+    def tell(self, event: Event, *, now: datetime, is_claimed: bool = False) -> bool:
+        """Send it to whom it is meant for; once for each repeat interval, however often this is called.
+
+        Whether a channel took it. `is_claimed`: it is sure already that no other process speaks.
+        """
         fingerprint = event.fingerprint()
         if self._known is None or now < self._next_at.get(fingerprint, now):
-            return
+            return False
         labels = {**self._known.labels, **{name: value for name, value in event.labels().items() if value}}
         decision = decide(Subject(event.alert_type, event.level, labels), self._known.routing, now=now)
         self._next_at[fingerprint] = now + timedelta(seconds=RETRY_SECONDS)
-        if not decision.destinations or not self._claim(event):
-            return
+        if not decision.destinations or not (is_claimed or self._claim(event)):
+            return False
         incident = _incident(event, decision, labels, now=now)
         delivered = [one for one in self._sent(incident, decision.destinations, now=now) if one is not None]
         if delivered:
             self._next_at[fingerprint] = incident.next_notify_at
             self._keep(incident, delivered)
-        else:
+        elif not is_claimed:
             self._give_back(event)
+        return bool(delivered)
 
     def store(self) -> None:
         """What was told becomes rows. Raises django.db.Error."""
@@ -190,6 +194,7 @@ def _incident(event: Event, decision: Decision, labels: Mapping[str, str], *, no
         title=event.title(),
         details={name: value for name, value in event.details().items() if value},
         labels=dict(labels),
+        team_id=labels.get("team_id", "")[:255],
         body=body_of(event),
         # Whoever raises it when the database is back counts it.
         count=0,
@@ -209,7 +214,7 @@ def _store(incidents: list[Incident], deliveries: list[Delivery]) -> None:
         if Incident.objects.filter(pk=incident.pk).exists():
             continue
         Incident.objects.bulk_create([incident], ignore_conflicts=True)
-        live = Incident.objects.filter(fingerprint=incident.fingerprint).exclude(status__in=CLOSED).get()
+        live = Incident.objects.filter(fingerprint=incident.fingerprint).filter(status__in=LIVE).get()
         channels = set(AlertChannel.objects.order_by().values_list("pk", flat=True))
         kept = [one for one in deliveries if one.incident_id == incident.pk and one.channel_id in channels]
         for one in kept:

@@ -6,19 +6,23 @@ runs out; one that was only slow finds that its lease is no longer the row's and
 
 import logging
 import random
+import threading
 import time
 import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
-from django.db import transaction
+from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from alerts.channel_health import note_delivered, note_failed, note_given_up
+from alerts.channel_health import note_delivered, note_failed, note_given_up, switch_off
 from alerts.core.backoff import next_retry
-from alerts.core.message import Message
 from alerts.merging import merge_waiting
+from alerts.metrics import note_attempt, note_taken
 from alerts.models import AlertChannel, Delivery, DeliveryAttempt, DeliveryState
+from alerts.sealed import opened
 from alerts.transports import TRANSPORTS
 from alerts.transports.base import Receipt, TransportError
 from alerts.wakeup import wake_channels
@@ -28,7 +32,12 @@ logger = logging.getLogger(__name__)
 # Longer than any one sending can take (transports.base.TOTAL_SECONDS).
 LEASE = timedelta(seconds=60)
 BATCH = 100
+# Seconds; well within a lease, as long as a message itself takes.
+RECORD_PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
 MINUTE = timedelta(seconds=60)
+# How many failing channels a process tries at a time: half of its threads, so that those that are well find one free.
+MOST_TRIALS = 8
+TRIAL_PAUSE_SECONDS = 1.0
 
 
 def flush(*, now: datetime) -> None:
@@ -40,8 +49,52 @@ def flush(*, now: datetime) -> None:
 def deliver_to_channel(*, channel_id: int) -> int:
     """Send what is due on one channel, oldest first; returns how many were tried.
 
-    More than the channel may be told in a minute goes out as one message; when the minute is used up, it waits.
+    One thread of a process at a time: many wake-ups for a channel that hangs must not take all the threads there are.
     """
+    tried = 0
+    if _turns.begin(channel_id):
+        try:
+            while _turns.goes_on(channel_id):
+                tried += _send_due(channel_id)
+        except BaseException:
+            # Only here: where it has ended by itself, the turn may be another's already.
+            _turns.give_up(channel_id)
+            raise
+    return tried
+
+
+class _Turns:
+    """Who sends to which channel; who comes meanwhile leaves word, and it is looked at once more."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._wanted: dict[int, bool] = {}
+
+    def begin(self, channel_id: int) -> bool:
+        with self._lock:
+            is_free = channel_id not in self._wanted
+            self._wanted[channel_id] = True
+            return is_free
+
+    def goes_on(self, channel_id: int) -> bool:
+        """Whether there is something to do; when not, the turn is over."""
+        with self._lock:
+            if wanted := self._wanted[channel_id]:
+                self._wanted[channel_id] = False
+            else:
+                del self._wanted[channel_id]
+            return wanted
+
+    def give_up(self, channel_id: int) -> None:
+        with self._lock:
+            del self._wanted[channel_id]
+
+
+_turns = _Turns()
+
+
+def _send_due(channel_id: int) -> int:
+    """More than the channel may be told in a minute goes out as one message; when the minute is used up, it waits."""
     tried = 0
     for _ in range(BATCH):
         channel = AlertChannel.objects.filter(pk=channel_id, enabled=True).first()
@@ -51,27 +104,75 @@ def deliver_to_channel(*, channel_id: int) -> int:
         if (room := _room(channel, now=now)) == 0:
             wake_channels([channel_id], delay_seconds=_seconds_until_room(channel, now=now))
             break
-        if TRANSPORTS[channel.kind].merges:
+        if TRANSPORTS[channel.kind].may_merge(channel):
             merge_waiting(channel, waiting(now=now).filter(channel=channel), room=room, now=now)
-        if (delivery := _claim(channel_id, now=now)) is None:
-            break
-        deliver(delivery, channel=channel)
+        with _trial(channel) as may_try:
+            if not may_try:
+                wake_channels([channel_id], delay_seconds=TRIAL_PAUSE_SECONDS)
+                break
+            if (delivery := _claim(channel_id, now=now)) is None:
+                break
+            deliver(delivery, channel=channel)
         tried += 1
     return tried
 
 
+_trials = threading.BoundedSemaphore(MOST_TRIALS)
+
+
+@contextmanager
+def _trial(channel: AlertChannel) -> Iterator[bool]:
+    """Whether it may be tried now; a channel that fails may hang, and keep a thread for as long."""
+    if channel.failing_since is None:
+        yield True
+        return
+    may_try = _trials.acquire(blocking=False)
+    try:
+        yield may_try
+    finally:
+        if may_try:
+            _trials.release()
+
+
 def deliver(delivery: Delivery, *, channel: AlertChannel) -> None:
     """Send one claimed delivery and record the outcome."""
-    attempt = DeliveryAttempt.objects.create(delivery=delivery, number=delivery.attempt, began_at=timezone.now())
+    # Counted on where somebody has it tried anew.
+    number = delivery.attempts.count() + 1
+    try:
+        attempt = DeliveryAttempt.objects.create(delivery=delivery, number=number, began_at=timezone.now())
+    except IntegrityError:
+        # Deleted since it was claimed, with its channel or its incident.
+        return
     started = time.monotonic()
     try:
-        receipt = TRANSPORTS[channel.kind].notify(channel, Message.from_json(delivery.message))
+        receipt = _notify(delivery, channel)
     except TransportError as error:
-        _end(attempt, started, status=error.status, error=str(error))
-        _failed(delivery, channel, error)
+        latency_ms = _end(attempt, started, status=error.status, error=str(error))
+        _failed(delivery, channel, error, latency_ms=latency_ms)
     else:
         latency_ms = _end(attempt, started, status=receipt.status, response=receipt.body)
         _delivered(delivery, channel, receipt, latency_ms=latency_ms)
+
+
+def sendable(*, now: datetime) -> QuerySet[Delivery]:
+    """Waiting on a channel that may be sent to, and not behind an earlier telling of the same incident."""
+    return waiting(now=now).filter(_open_channel(now), ~Exists(_earlier()))
+
+
+class _OwnFault(TransportError):
+    """The channel was not even asked."""
+
+
+def _notify(delivery: Delivery, channel: AlertChannel) -> Receipt:
+    """A fault of our own is tried again like any other, and keeps nothing else that waits from being sent."""
+    try:
+        return TRANSPORTS[channel.kind].notify(channel, opened(delivery))
+    except TransportError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, the row must not be tried for ever
+        # Without the traceback, whose text may hold the channel's address.
+        logger.error("A delivery could not be made into a message", extra={"error": type(error).__name__})  # noqa: TRY400
+        raise _OwnFault(f"Not sent, for a fault of the gateway ({type(error).__name__}).") from None
 
 
 def waiting(*, now: datetime) -> QuerySet[Delivery]:
@@ -99,27 +200,25 @@ def _room(channel: AlertChannel, *, now: datetime) -> int | None:
     """How many more messages the channel may be sent within this minute; None without a bound."""
     if not channel.most_per_minute:
         return None
-    return max(0, channel.most_per_minute - _lately(channel, now=now).count())
+    return max(0, channel.most_per_minute - len(_lately(channel, now=now)))
 
 
 def _seconds_until_room(channel: AlertChannel, *, now: datetime) -> float:
-    oldest = _lately(channel, now=now).order_by("began_at").values_list("began_at", flat=True).first()
+    oldest = min(_lately(channel, now=now), default=None)
     return max(0.0, (oldest + MINUTE - now).total_seconds()) if oldest else 0.0
 
 
-def _lately(channel: AlertChannel, *, now: datetime) -> QuerySet[DeliveryAttempt]:
-    return DeliveryAttempt.objects.filter(delivery__channel=channel, began_at__gt=now - MINUTE)
+def _lately(channel: AlertChannel, *, now: datetime) -> list[datetime]:
+    """When it was called within the last minute.
+
+    All channels' calls of a minute are few; the other way round all that the channel was ever told would be read.
+    """
+    calls = DeliveryAttempt.objects.filter(began_at__gt=now - MINUTE).order_by("began_at")
+    return [at for channel_id, at in calls.values_list("delivery__channel_id", "began_at") if channel_id == channel.pk]
 
 
 def _claim(channel_id: int, *, now: datetime) -> Delivery | None:
-    # Of one incident, in the order it happened: a channel must not hear of the end before the beginning.
-    earlier = Delivery.objects.filter(
-        incident=OuterRef("incident"),
-        channel=OuterRef("channel"),
-        state__in=[DeliveryState.PENDING, DeliveryState.SENDING],
-        created_at__lt=OuterRef("created_at"),
-    )
-    due = waiting(now=now).filter(~Exists(earlier), channel_id=channel_id)
+    due = waiting(now=now).filter(~Exists(_earlier()), channel_id=channel_id)
     for delivery in due.order_by("next_attempt_at", "id")[:10]:
         lease = uuid.uuid4()
         mine = Delivery.objects.filter(pk=delivery.pk, state=delivery.state, attempt=delivery.attempt).update(
@@ -130,18 +229,42 @@ def _claim(channel_id: int, *, now: datetime) -> Delivery | None:
     return None
 
 
+def _earlier() -> QuerySet[Delivery]:
+    """Of one incident, in the order it happened: a channel must not hear of the end before the beginning."""
+    return Delivery.objects.filter(
+        incident=OuterRef("incident"),
+        channel=OuterRef("channel"),
+        state__in=[DeliveryState.PENDING, DeliveryState.SENDING],
+        created_at__lt=OuterRef("created_at"),
+    )
+
+
 def _end(attempt: DeliveryAttempt, started: float, **columns: object) -> int:
-    latency_ms = round((time.monotonic() - started) * 1000)
-    DeliveryAttempt.objects.filter(pk=attempt.pk).update(ended_at=timezone.now(), latency_ms=latency_ms, **columns)
+    latency_ms, ended_at = round((time.monotonic() - started) * 1000), timezone.now()
+    mine = DeliveryAttempt.objects.filter(pk=attempt.pk)
+    _persist(lambda: mine.update(ended_at=ended_at, latency_ms=latency_ms, **columns))
     return latency_ms
 
 
 def _delivered(delivery: Delivery, channel: AlertChannel, receipt: Receipt, *, latency_ms: int) -> None:
-    _finish(delivery, DeliveryState.DELIVERED, last_status=receipt.status, last_error="", latency_ms=latency_ms)
-    note_delivered(channel, now=timezone.now())
+    _finish(
+        delivery,
+        DeliveryState.DELIVERED,
+        last_status=receipt.status,
+        last_error="",
+        latency_ms=latency_ms,
+        sealed="",
+    )
+    note_attempt(channel, outcome="delivered", seconds=latency_ms / 1000)
+    note_taken(delivery, channel)
+    now = timezone.now()
+    note_delivered(channel, now=now)
+    if receipt.quiet_seconds:
+        AlertChannel.objects.filter(pk=channel.pk).update(not_before=now + timedelta(seconds=receipt.quiet_seconds))
+        wake_channels([channel.pk], delay_seconds=receipt.quiet_seconds)
 
 
-def _failed(delivery: Delivery, channel: AlertChannel, error: TransportError) -> None:
+def _failed(delivery: Delivery, channel: AlertChannel, error: TransportError, *, latency_ms: int) -> None:
     now = timezone.now()
     retry = next_retry(
         attempt=delivery.attempt,
@@ -150,27 +273,48 @@ def _failed(delivery: Delivery, channel: AlertChannel, error: TransportError) ->
         retry_after=error.retry_after,
         jitter=random.random(),  # noqa: S311
     )
+    no_more = bool(error.most_attempts) and delivery.attempt >= error.most_attempts
+    is_given_up = error.permanent or retry.at is None or no_more
+    note_attempt(channel, outcome="given_up" if is_given_up else "retry", seconds=latency_ms / 1000)
     facts = {"channel": channel.name, "error": str(error), "attempt": delivery.attempt}
-    note_failed(channel, str(error), now=now)
-    if error.permanent or retry.at is None:
+    if retry.at is None or is_given_up:
         logger.error("Gave up on an alert delivery", extra=facts)
         _finish(delivery, DeliveryState.DEAD, last_status=error.status, last_error=str(error))
-        note_given_up(channel, delivery, str(error), now=now)
+        if error.gone:
+            switch_off(channel)
+        note_given_up(channel, delivery, f"{error} It is switched off." if error.gone else str(error), now=now)
         return
     logger.warning("An alert delivery failed and will be tried again", extra=facts)
-    if error.retry_after is not None:
-        AlertChannel.objects.filter(pk=channel.pk).update(not_before=now + timedelta(seconds=error.retry_after))
+    not_before = now
+    if not isinstance(error, _OwnFault) and not error.left:
+        not_before = note_failed(channel, str(error), now=now, retry_after=error.retry_after)
     Delivery.objects.filter(pk=delivery.pk, lease=delivery.lease).update(
         state=DeliveryState.PENDING,
         next_attempt_at=retry.at,
         lease=None,
         last_status=error.status,
         last_error=str(error),
+        **({"message": {**delivery.message, "only_to": list(error.left)}} if error.left else {}),
     )
-    wake_channels([channel.pk], delay_seconds=(retry.at - now).total_seconds())
+    wake_channels([channel.pk], delay_seconds=(max(retry.at, not_before) - now).total_seconds())
 
 
 def _finish(delivery: Delivery, state: DeliveryState, **columns: object) -> None:
-    Delivery.objects.filter(pk=delivery.pk, lease=delivery.lease).update(
-        state=state, finished_at=timezone.now(), lease=None, **columns
-    )
+    mine = Delivery.objects.filter(pk=delivery.pk, lease=delivery.lease)
+    _persist(lambda: mine.update(state=state, finished_at=timezone.now(), lease=None, **columns))
+
+
+def _persist(write: Callable[[], object]) -> None:
+    """What was sent and is not written down would be sent again: a database that is away for a moment is waited for."""
+    for pause in RECORD_PAUSES:
+        try:
+            write()
+        except (OperationalError, InterfaceError):
+            if connection.in_atomic_block:
+                raise
+            logger.warning("The database did not take what became of a delivery; it is told once more")
+            connection.close()
+            time.sleep(pause)
+        else:
+            return
+    write()

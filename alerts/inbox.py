@@ -10,6 +10,7 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from alerts import lifecycle
+from alerts.desk import EVERYTHING, Desk
 from alerts.events import AlertType
 from alerts.links import incident_url
 from alerts.models import Incident, IncidentStatus
@@ -53,9 +54,9 @@ class Inbox:
     next_cursor: str | None
 
 
-def list_incidents(*, status: str, kind: str | None, limit: int, cursor: str | None) -> Inbox:
+def list_incidents(*, status: str, kind: str | None, limit: int, cursor: str | None, desk: Desk = EVERYTHING) -> Inbox:
     """Those of a status, as they were opened, newest first. Raises BadCursor."""
-    rows = Incident.objects.filter(status__in=STATUSES[status])
+    rows = desk.incidents().filter(status__in=STATUSES[status])
     if kind:
         rows = rows.filter(alert_type__in=GROUPS.get(kind, (kind,)))
     found = list(_after(rows, cursor).order_by("-opened_at", "-id")[: limit + 1])
@@ -63,17 +64,28 @@ def list_incidents(*, status: str, kind: str | None, limit: int, cursor: str | N
     return Inbox([summary(row) for row in found[:limit]], _cursor(found[limit - 1]) if more else None)
 
 
-def find_incident(incident_id: str) -> Incident | None:
+def find_incident(incident_id: str, *, desk: Desk = EVERYTHING) -> Incident | None:
     try:
-        return Incident.objects.filter(pk=uuid.UUID(incident_id)).first()
+        return desk.incidents().filter(pk=uuid.UUID(incident_id)).first()
     except ValueError:
         return None
 
 
-def act(incident: Incident, *, verb: str, actor: str, now: datetime, seconds: int = 3600, text: str = "") -> bool:
+def act(
+    incident: Incident,
+    *,
+    verb: str,
+    actor: str,
+    now: datetime,
+    seconds: int = 3600,
+    text: str = "",
+    desk: Desk = EVERYTHING,
+) -> bool:
     """Do one of VERBS; False when there was nothing to change. `seconds` are of a silence."""
     if verb == "silence":
         return lifecycle.silence(incident, until=now + timedelta(seconds=seconds), actor=actor, now=now)
+    if verb == "resend":
+        return lifecycle.resend(incident, actor=actor, now=now, text=text, channels=desk.channels())
     return _VERBS[verb](incident, actor=actor, now=now, text=text)
 
 
@@ -83,10 +95,9 @@ _VERBS: dict[str, Callable[..., bool]] = {
     "resolve": lifecycle.resolve,
     "dismiss": lifecycle.dismiss,
     "reopen": lifecycle.reopen,
-    "resend": lifecycle.resend,
     "note": lifecycle.note,
 }
-VERBS = ("silence", *_VERBS)
+VERBS = ("silence", *_VERBS, "resend")
 
 
 def summary(incident: Incident) -> dict[str, Any]:
@@ -110,14 +121,14 @@ def summary(incident: Incident) -> dict[str, Any]:
     }
 
 
-def whole(incident: Incident) -> dict[str, Any]:
-    """With what happened to it, and whom it was told."""
-    deliveries = incident.deliveries.select_related("channel").order_by("created_at", "id")[:MOST_ENTRIES]
+def whole(incident: Incident, *, desk: Desk = EVERYTHING) -> dict[str, Any]:
+    """With what happened to it, and whom it was told, as far as the desk may know."""
+    deliveries = desk.deliveries(incident).select_related("channel").order_by("created_at", "id")[:MOST_ENTRIES]
     return {
         **summary(incident),
         "details": incident.details,
         "timeline": [
-            {"at": entry.at, "what": entry.what, "actor": entry.actor or None, "text": entry.text}
+            {"at": entry.at, "what": entry.what, "actor": entry.actor or None, "text": desk.words(entry)}
             for entry in incident.entries.order_by("at", "id")[:MOST_ENTRIES]
         ],
         "deliveries": [

@@ -1,5 +1,6 @@
 """From an event to an incident row and, in the same transaction, to the deliveries that tell it."""
 
+import uuid
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -7,7 +8,9 @@ from django.db.models import F, QuerySet
 
 from alerts.core.routing import Decision, Reason, Subject, decide
 from alerts.events import Event
-from alerts.models import CLOSED, AlertSettings, DeliveryKind, Entry, Incident, IncidentEntry, IncidentStatus
+from alerts.metrics import note_decision
+from alerts.models import LIVE, AlertSettings, DeliveryKind, Entry, Incident, IncidentEntry, IncidentStatus
+from alerts.presence import watched_since
 from alerts.setup import load_routing
 from alerts.telling import body_of, tell, tell_where_told
 
@@ -22,19 +25,29 @@ _INHIBITORS = ("outage_alerts", "region_outage_alerts")
 
 
 @transaction.atomic
-def raise_event(event: Event, *, count: int, now: datetime) -> Reason:
+def raise_event(event: Event, *, count: int, now: datetime, known_as: uuid.UUID | None = None) -> Reason:
     """Open the event's incident, or count it on the open one. Exactly one caller opens it, however many race.
 
-    A `count` of 0 says that it goes on; what a person closed meanwhile, that does not open again.
+    A `count` of 0 says that it goes on; what a person closed meanwhile, that does not open again. What is raised twice
+    under one name `known_as`, since nobody knew what became of the first time, opens one incident at most.
     """
+    reason = _raise(event, count=count, now=now, known_as=known_as)
+    note_decision(event.alert_type, reason, count=count)
+    return reason
+
+
+def _raise(event: Event, *, count: int, now: datetime, known_as: uuid.UUID | None) -> Reason:
     if event.is_notice:
-        return _tell_once(event, now=now)
+        return _tell_once(event, now=now, known_as=known_as)
     if incident := _count_on_live(event, count=count, now=now):
         return _repeat_if_due(incident, event, now=now)
     if count == 0 and _was_closed_by_a_person(event):
         return Reason.CLOSED
-    decision = _decide(event, now=now)
-    if not (opened := _open(event, decision, count=count, now=now)):
+    if _exists(known_as):
+        return Reason.REPEAT_INTERVAL
+    labels = labels_of(event)
+    decision = _decide(event, labels, now=now)
+    if not (opened := _open(_incident(event, decision, labels, count=count, now=now, known_as=known_as))):
         # Somebody else opened it between our two statements.
         _count_on_live(event, count=count, now=now)
         return Reason.REPEAT_INTERVAL
@@ -56,9 +69,12 @@ def resolve_event(event: Event, *, now: datetime) -> bool:
 @transaction.atomic
 def resolve_quiet(*, now: datetime) -> int:
     """Close incidents not seen for their quiet interval and tell so where their opening was told."""
+    # What nobody sees because nobody looks is not over.
+    if (watched := watched_since(now=now)) is None:
+        return 0
     closed = 0
-    for incident in Incident.objects.exclude(status__in=CLOSED).order_by("id"):
-        if incident.last_seen_at + timedelta(seconds=incident.quiet_seconds) <= now:
+    for incident in Incident.objects.filter(status__in=LIVE).order_by("id"):
+        if max(incident.last_seen_at, watched) + timedelta(seconds=incident.quiet_seconds) <= now:
             closed += close(incident, now=now)
     return closed
 
@@ -74,7 +90,7 @@ def close(
     """False when it was closed, or seen again, since it was read."""
     mine = (
         Incident.objects.filter(pk=incident.pk, last_seen_at=incident.last_seen_at)
-        .exclude(status__in=CLOSED)
+        .filter(status__in=LIVE)
         .update(status=status, resolved_at=now, resolved_by=actor, escalate_at=None)
     )
     if not mine:
@@ -87,11 +103,15 @@ def close(
 
 
 def open_inhibitors() -> list[Subject]:
-    rows = Incident.objects.filter(alert_type__in=_INHIBITORS).exclude(status__in=CLOSED).order_by("-last_seen_at")
+    rows = Incident.objects.filter(alert_type__in=_INHIBITORS).filter(status__in=LIVE).order_by("-last_seen_at")
     return [
         Subject(alert_type, level, labels)
         for alert_type, level, labels in rows.values_list("alert_type", "level", "labels")[:MOST_INHIBITORS]
     ]
+
+
+def _exists(known_as: uuid.UUID | None) -> bool:
+    return known_as is not None and Incident.objects.filter(pk=known_as).exists()
 
 
 def _was_closed_by_a_person(event: Event) -> bool:
@@ -100,7 +120,7 @@ def _was_closed_by_a_person(event: Event) -> bool:
 
 
 def _live(event: Event) -> QuerySet[Incident]:
-    return Incident.objects.filter(fingerprint=event.fingerprint()).exclude(status__in=CLOSED)
+    return Incident.objects.filter(fingerprint=event.fingerprint()).filter(status__in=LIVE)
 
 
 def _count_on_live(event: Event, *, count: int, now: datetime) -> Incident | None:
@@ -111,8 +131,8 @@ def _count_on_live(event: Event, *, count: int, now: datetime) -> Incident | Non
     return live.first()
 
 
-def _decide(event: Event, *, now: datetime) -> Decision:
-    subject = Subject(event.alert_type, event.level, labels_of(event), event.avoided_channel_id())
+def _decide(event: Event, labels: dict[str, str], *, now: datetime) -> Decision:
+    subject = Subject(event.alert_type, event.level, labels, event.avoided_channel_id())
     decision = decide(subject, load_routing(now=now), open_incidents=open_inhibitors(), now=now)
     if decision.reason != Reason.DELIVER or event.is_notice:
         return decision
@@ -121,7 +141,7 @@ def _decide(event: Event, *, now: datetime) -> Decision:
     told_at = max((one for one in opened if one), default=None)
     if len(opened) < FLAPS or told_at is None:
         return decision
-    return Decision(Reason.FLAPPING, level=decision.level, until=told_at + timedelta(seconds=event.repeat_interval))
+    return Decision(Reason.FLAPPING, level=decision.level, until=told_at + timedelta(seconds=repeat_interval(event)))
 
 
 def labels_of(event: Event) -> dict[str, str]:
@@ -131,15 +151,14 @@ def labels_of(event: Event) -> dict[str, str]:
     return {**{str(name): str(value) for name, value in (common or {}).items()}, **own} if common else own
 
 
-def _tell_once(event: Event, *, now: datetime) -> Reason:
-    decision = _decide(event, now=now)
+def _tell_once(event: Event, *, now: datetime, known_as: uuid.UUID | None) -> Reason:
+    if _exists(known_as):
+        return Reason.REPEAT_INTERVAL
+    labels = labels_of(event)
+    decision = _decide(event, labels, now=now)
     if decision.reason == Reason.TYPE_DISABLED:
         return decision.reason
-    incident = _incident(event, decision, count=1, now=now)
-    incident.status = IncidentStatus.RESOLVED
-    incident.resolved_at = now
-    incident.escalate_at = None
-    incident.save(force_insert=True)
+    incident = keep_notice(event, decision, labels, now=now, known_as=known_as)
     if decision.destinations:
         tell(incident, decision, kind=DeliveryKind.NOTICE, now=now)
     else:
@@ -147,20 +166,41 @@ def _tell_once(event: Event, *, now: datetime) -> Reason:
     return decision.reason
 
 
-def _open(event: Event, decision: Decision, *, count: int, now: datetime) -> Incident | None:
-    incident = _incident(event, decision, count=count, now=now)
+def keep_notice(
+    event: Event, decision: Decision, labels: dict[str, str], *, now: datetime, known_as: uuid.UUID | None = None
+) -> Incident:
+    """An incident that is over as soon as it is told."""
+    incident = _incident(event, decision, labels, count=1, now=now, known_as=known_as)
+    incident.status = IncidentStatus.RESOLVED
+    incident.resolved_at = now
+    incident.escalate_at = None
+    incident.save(force_insert=True)
+    return incident
+
+
+def _open(incident: Incident) -> Incident | None:
     Incident.objects.bulk_create([incident], ignore_conflicts=True)
     return Incident.objects.filter(pk=incident.pk).first()
 
 
-def _incident(event: Event, decision: Decision, *, count: int, now: datetime) -> Incident:
+def _incident(
+    event: Event,
+    decision: Decision,
+    labels: dict[str, str],
+    *,
+    count: int,
+    now: datetime,
+    known_as: uuid.UUID | None,
+) -> Incident:
     return Incident(
+        id=known_as or uuid.uuid4(),
         fingerprint=event.fingerprint(),
         alert_type=event.alert_type,
         level=decision.level or event.level,
         title=storable(event.title()),
         details={name: storable(value) for name, value in event.details().items() if value},
-        labels=labels_of(event),
+        labels=labels,
+        team_id=labels.get("team_id", "")[:255],
         body=body_of(event),
         count=count,
         reason=decision.reason,
@@ -168,7 +208,7 @@ def _incident(event: Event, decision: Decision, *, count: int, now: datetime) ->
         last_seen_at=now,
         told_at=now if decision.destinations else None,
         next_notify_at=_next(event, decision, now=now),
-        quiet_seconds=event.quiet_interval,
+        quiet_seconds=max(event.quiet_interval, repeat_interval(event) if event.repeat_setting else 0),
         escalate_at=_escalate_at(decision, now=now),
     )
 
@@ -179,7 +219,14 @@ def _next(event: Event, decision: Decision, *, now: datetime) -> datetime:
         return decision.until
     if decision.reason == Reason.INHIBITED:
         return now + INHIBITED_FOR
-    return now + timedelta(seconds=decision.repeat_seconds or event.repeat_interval)
+    return now + timedelta(seconds=decision.repeat_seconds or repeat_interval(event))
+
+
+def repeat_interval(event: Event) -> int:
+    """Seconds."""
+    if not event.repeat_setting:
+        return event.repeat_interval
+    return int(AlertSettings.load().argument(event.repeat_setting, event.repeat_interval))
 
 
 def _escalate_at(decision: Decision, *, now: datetime) -> datetime | None:

@@ -6,11 +6,12 @@ Each returns whether it changed something; who was too late, or had nothing to c
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 
 from alerts import incidents
-from alerts.core.routing import escalation
-from alerts.models import CLOSED, DeliveryKind, Entry, Incident, IncidentEntry, IncidentStatus
-from alerts.setup import load_routes
+from alerts.core.routing import escalation, silenced_until
+from alerts.models import CLOSED, LIVE, AlertChannel, DeliveryKind, Entry, Incident, IncidentEntry, IncidentStatus
+from alerts.setup import load_routing
 from alerts.telling import escalate, put_again, subject_of, tell_where_told
 
 ESCALATED_AT_ONCE = 200
@@ -43,7 +44,7 @@ def unacknowledge(incident: Incident, *, actor: str, now: datetime, text: str = 
 @transaction.atomic
 def silence(incident: Incident, *, until: datetime, actor: str, now: datetime) -> bool:
     """Nobody is told of it again before then, and nobody further is called; its end is told as ever."""
-    live = Incident.objects.filter(pk=incident.pk).exclude(status__in=CLOSED)
+    live = Incident.objects.filter(pk=incident.pk).filter(status__in=LIVE)
     mine = until > now and live.update(silenced_until=until, next_notify_at=until, escalate_at=None)
     if mine:
         _note(incident, Entry.SILENCED, actor=actor, text=f"until {until.isoformat(timespec='minutes')}", now=now)
@@ -75,9 +76,11 @@ def reopen(incident: Incident, *, actor: str, now: datetime, text: str = "") -> 
 
 
 @transaction.atomic
-def resend(incident: Incident, *, actor: str, now: datetime, text: str = "") -> bool:
-    """Tell it once more wherever it was told; False when it was told nowhere."""
-    if not put_again(incident, now=now):
+def resend(
+    incident: Incident, *, actor: str, now: datetime, text: str = "", channels: QuerySet[AlertChannel] | None = None
+) -> bool:
+    """Tell it once more wherever it was told, of these channels; False when it was told nowhere."""
+    if not put_again(incident, AlertChannel.objects.all() if channels is None else channels, now=now):
         return False
     _note(incident, Entry.RESENT, actor=actor, text=text, now=now)
     return True
@@ -97,13 +100,14 @@ def escalate_due(*, now: datetime) -> int:
 
 @transaction.atomic
 def _escalate(incident: Incident, *, now: datetime) -> bool:
+    subject, routing = subject_of(incident), load_routing(now=now)
+    silent_until = silenced_until(subject, routing.silences, now=now)
     mine = Incident.objects.filter(pk=incident.pk, status=IncidentStatus.OPEN, escalate_at=incident.escalate_at).update(
-        escalate_at=None
+        escalate_at=silent_until
     )
-    if not mine:
+    if not mine or silent_until:
         return False
-    destinations = escalation(subject_of(incident), load_routes(), now=now)
-    if destinations:
+    if destinations := escalation(subject, routing, now=now):
         escalate(incident, destinations, now=now)
     return True
 

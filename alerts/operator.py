@@ -1,7 +1,7 @@
 """What the operator wrote in config.yaml and environment, as channels and routes of source "config"."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,36 +48,79 @@ def set_operator_channels(
     `settings` are the columns of AlertSettings that the file sets. The operator wrote the URLs, so they may be
     private addresses. Returns what changed, a line each.
     """
-    changes: list[str] = []
-    made = {wanted.name: _channel(wanted, changes) for wanted in channels}
-    for wanted_route in routes:
-        _route(wanted_route, [made[name] for name in wanted_route.channels], changes)
-    stale_routes = AlertRoute.objects.filter(source=Source.CONFIG).exclude(name__in=[one.name for one in routes])
-    changes += [f"route {route} removed" for route in stale_routes]
-    stale_routes.delete()
-    # A channel that left the file keeps its log of deliveries, and is silent.
-    kept = [channel.pk for channel in made.values()]
-    stale = AlertChannel.objects.filter(source=Source.CONFIG, enabled=True).exclude(pk__in=kept)
-    changes += [f"channel {channel} switched off" for channel in stale]
-    stale.update(enabled=False)
+    changes = _set(channels, routes, source=Source.CONFIG, may_be_private=lambda _: True)
     _settings(settings, changes)
     return changes
 
 
-def _channel(wanted: OperatorChannel, changes: list[str]) -> AlertChannel:
+@transaction.atomic
+def set_api_channels(
+    *,
+    channels: Sequence[OperatorChannel],
+    routes: Sequence[OperatorRoute],
+    may_be_private: Callable[[OperatorChannel], bool],
+) -> list[str]:
+    """The same for rows of source "api". An address that was allowed to be private once stays so."""
+    return _set(channels, routes, source=Source.API, may_be_private=may_be_private)
+
+
+def _set(
+    channels: Sequence[OperatorChannel],
+    routes: Sequence[OperatorRoute],
+    *,
+    source: Source,
+    may_be_private: Callable[[OperatorChannel], bool],
+) -> list[str]:
+    changes: list[str] = []
+    made = {
+        wanted.name: _channel(wanted, changes, source=source, is_private=may_be_private(wanted)) for wanted in channels
+    }
+    for wanted_route in routes:
+        _route(wanted_route, [made[name] for name in wanted_route.channels], changes, source=source)
+    stale_routes = AlertRoute.objects.filter(source=source).exclude(name__in=[one.name for one in routes])
+    changes += [f"route {route} removed" for route in stale_routes]
+    stale_routes.delete()
+    # A channel that is no longer wanted keeps its log of deliveries, and is silent.
+    kept = [channel.pk for channel in made.values()]
+    stale = AlertChannel.objects.filter(source=source, enabled=True).exclude(pk__in=kept)
+    changes += [f"channel {channel} switched off" for channel in stale]
+    stale.update(enabled=False)
+    return changes
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelSettings:
+    """What LiteLLM's keys would say of the channels of one source: kinds that are on, and addresses by alert type."""
+
+    kinds: tuple[str, ...]
+    urls: Mapping[str, list[str]]
+
+
+def channel_settings(source: str) -> ChannelSettings:
+    """`urls` are credentials."""
+    channels = AlertChannel.objects.filter(source=source, enabled=True).order_by("id")
+    urls = {
+        name: [channel.url for channel in route.channels.filter(enabled=True).order_by("id")]
+        for route in AlertRoute.objects.filter(source=source, position=OF_A_TYPE).order_by("name")
+        for name in route.alert_types
+    }
+    return ChannelSettings(tuple(dict.fromkeys(channel.kind for channel in channels)), urls)
+
+
+def _channel(wanted: OperatorChannel, changes: list[str], *, source: Source, is_private: bool) -> AlertChannel:
+    name = wanted.name
+    if AlertChannel.objects.filter(name=name).exclude(source=source).exists():
+        name = f"{name} ({source})"
+    channel = AlertChannel.objects.filter(name=name).first() or AlertChannel(name=name)
     columns = {
         "kind": wanted.kind,
         "url": wanted.url,
         "secret": wanted.secret,
         "options": dict(wanted.options),
-        "source": Source.CONFIG,
+        "source": source,
         "enabled": True,
-        "private_address_allowed": True,
+        "private_address_allowed": is_private or (channel.url == wanted.url and channel.private_address_allowed),
     }
-    name = wanted.name
-    if AlertChannel.objects.filter(name=name).exclude(source=Source.CONFIG).exists():
-        name = f"{name} (config)"
-    channel = AlertChannel.objects.filter(name=name).first() or AlertChannel(name=name)
     changed = [column for column, value in columns.items() if getattr(channel, column) != value]
     if changed or channel.pk is None:
         changes.append(f"channel {name}: {', '.join(changed)}")
@@ -87,19 +130,19 @@ def _channel(wanted: OperatorChannel, changes: list[str]) -> AlertChannel:
     return channel
 
 
-def _route(wanted: OperatorRoute, channels: list[AlertChannel], changes: list[str]) -> None:
+def _route(wanted: OperatorRoute, channels: list[AlertChannel], changes: list[str], *, source: Source) -> None:
     columns: dict[str, Any] = {
         "position": wanted.position,
         "alert_types": list(wanted.alert_types),
         "levels": list(wanted.levels),
         "goes_on": wanted.goes_on,
         "enabled": True,
-        "source": Source.CONFIG,
+        "source": source,
     }
     route = AlertRoute.objects.filter(name=wanted.name).first()
-    if route is not None and route.source != Source.CONFIG:
+    if route is not None and route.source != source:
         # What somebody set up by hand is not undone by the next start.
-        logger.warning("A route was set up by hand, so the one of config.yaml is left out", extra={"route": str(route)})
+        logger.warning("A route was set up elsewhere, so this one is left out", extra={"route": str(route)})
         return
     route = route or AlertRoute(name=wanted.name)
     changed = [column for column, value in columns.items() if getattr(route, column) != value]
@@ -117,7 +160,7 @@ def _settings(settings: Mapping[str, Any], changes: list[str]) -> None:
     row = AlertSettings.load()
     flat = {f"{ARGS}.{name}": value for name, value in settings.get(ARGS, {}).items()}
     flat.update({name: value for name, value in settings.items() if name != ARGS})
-    changed = [name for name in sorted({*flat, *row.configured}) if _set(row, name, flat)]
+    changed = [name for name in sorted({*flat, *row.configured}) if _set_one(row, name, flat)]
     if changed or row.configured != sorted(flat):
         row.configured = sorted(flat)
         row.save()
@@ -125,9 +168,10 @@ def _settings(settings: Mapping[str, Any], changes: list[str]) -> None:
 
 
 ARGS = "alerting_args"
+HEARTBEAT_URL = "heartbeat_url"
 
 
-def _set(row: AlertSettings, name: str, wanted: Mapping[str, Any]) -> bool:
+def _set_one(row: AlertSettings, name: str, wanted: Mapping[str, Any]) -> bool:
     """Whether it was something else."""
     column, _, argument = name.partition(".")
     if not argument:
@@ -168,7 +212,10 @@ def known_settings() -> KnownSettings:
     return KnownSettings(values, frozenset(row.configured), changed)
 
 
-_COLUMNS = ("alert_types", "alerting_threshold", "alerting_args", "alert_type_config", "spend_report_frequency")
+_COLUMNS = (
+    "alert_types", "alerting_threshold", "alerting_args", "alert_type_config", "spend_report_frequency",
+    "email_settings",
+)  # fmt: skip
 
 
 def change_setting(name: str, value: Any) -> None:

@@ -16,8 +16,9 @@ from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
+from alerts.admin.page import desk
 from alerts.events import Event
-from alerts.events.reports import from_json
+from alerts.events.stored import from_json
 from alerts.models import ScheduledRun
 from alerts.schedule_runs import Outcome, file_name, last_span, preview, send_again, send_last
 from alerts.scheduled import Job, Span, scheduled_job, scheduled_jobs
@@ -47,6 +48,12 @@ class ScheduledRunPage(ModelAdmin):
     )  # fmt: skip
     actions = ("send_selected_again",)
 
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return bool(super().has_module_permission(request)) and desk(request).is_whole
+
+    def has_view_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return bool(super().has_view_permission(request, obj)) and desk(request).is_whole
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
@@ -58,7 +65,7 @@ class ScheduledRunPage(ModelAdmin):
 
     def has_send_permission(self, request: HttpRequest) -> bool:
         """A run is never changed by hand; whoever might may have it told."""
-        return request.user.has_perm("alerts.change_scheduledrun")
+        return request.user.has_perm("alerts.change_scheduledrun") and desk(request).is_whole
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ScheduledRun]:
         """A list needs nothing of what is big."""

@@ -17,7 +17,8 @@ from django.db import transaction
 from alerts import incidents
 from alerts.core.routing import Reason
 from alerts.events import ALWAYS_ON, Event
-from alerts.events.reports import ScheduledReport, as_json, from_json
+from alerts.events.reports import ScheduledReport
+from alerts.events.stored import as_json, from_json
 from alerts.models import AlertSettings, Incident, RunState, ScheduledRun
 from alerts.scheduled import Job, Report, Span, scheduled_jobs
 

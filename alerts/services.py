@@ -1,8 +1,9 @@
 """The verbs other apps may use: emit an event, set up the operator's channels, test a channel."""
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
@@ -10,62 +11,121 @@ from django.utils import timezone
 from alerts import incidents
 from alerts.buffer import AlertBuffer
 from alerts.core.message import Message, one_line, timestamp, truncate
+from alerts.desk import Desk, set_desks
+from alerts.desk_verbs import (
+    Refused,
+    add_silence,
+    channel_object,
+    end_silence,
+    route_object,
+    save_channel,
+    save_route,
+    silence_object,
+)
+from alerts.engine_status import engine_status
 from alerts.events import AlertType, DatabaseException, Event, Level
 from alerts.inbox import GROUPS, VERBS, BadCursor, act, find_incident, list_incidents
 from alerts.inbox import whole as whole_incident
-from alerts.models import AlertChannel, AlertSettings, ChannelKind
+from alerts.letters import (
+    InvitationLetter,
+    KeyCreatedLetter,
+    KeyRotatedLetter,
+    Letter,
+    is_mailed,
+    mail_only,
+    mail_problem,
+    mail_switches,
+    mails_owners,
+)
+from alerts.letters import write as write_letter
+from alerts.models import AlertChannel, AlertSettings, ChannelKind, Source
 from alerts.operator import (
     BESIDE,
     EVERYTHING_ELSE,
+    HEARTBEAT_URL,
     OF_A_TYPE,
     THE_REST,
     OperatorChannel,
     OperatorRoute,
+    channel_settings,
+    set_api_channels,
     set_operator_channels,
 )
 from alerts.operator import change_setting as change_alert_setting
 from alerts.operator import known_settings as alert_settings
 from alerts.operator import reset_setting as reset_alert_setting
+from alerts.overview import Firing, OwnChannel, Run, firing_incidents, gateways_channels, last_runs
 from alerts.received import Outcome, Passed, receive
 from alerts.scheduled import Job, Report, Span, schedule
+from alerts.setting_checks import check_settings_by
 from alerts.transports import TRANSPORTS
 from alerts.transports.base import TransportError
 
 __all__ = [
     "BESIDE",
     "EVERYTHING_ELSE",
+    "HEARTBEAT_URL",
     "OF_A_TYPE",
     "THE_REST",
     "VERBS",
     "BadCursor",
     "ChannelKind",
     "ChannelTest",
+    "Desk",
+    "Firing",
+    "InvitationLetter",
     "Job",
+    "KeyCreatedLetter",
+    "KeyRotatedLetter",
+    "Letter",
     "OperatorChannel",
     "OperatorRoute",
     "Outcome",
+    "OwnChannel",
     "Passed",
+    "Refused",
     "Report",
+    "Run",
     "Span",
     "act",
+    "add_silence",
     "alert_settings",
     "argument",
     "budget_thresholds",
     "change_alert_setting",
+    "channel_object",
+    "channel_settings",
+    "channel_source",
+    "check_settings_by",
     "detection",
     "emit",
     "emit_database_trouble",
     "enabled_alert_types",
+    "end_silence",
+    "engine_status",
     "find_incident",
-    "has_channel",
+    "firing_incidents",
+    "gateways_channels",
     "is_alert_filter",
+    "is_mailed",
+    "last_runs",
     "list_incidents",
+    "mail_only",
+    "mail_problem",
+    "mail_switches",
+    "mails_owners",
     "receive",
     "reset_alert_setting",
+    "route_object",
+    "save_channel",
+    "save_route",
     "schedule",
+    "set_api_channels",
+    "set_desks",
     "set_operator_channels",
     "settle",
     "settle_database_trouble",
+    "silence_object",
     "spend_report_frequency",
     "start_buffer",
     "stop_buffer",
@@ -73,23 +133,31 @@ __all__ = [
     "test_channel",
     "test_channels",
     "whole_incident",
+    "write_letter",
 ]
 
 _buffer: AlertBuffer | None = None
+_holders = 0
+_holding = threading.Lock()
 
 
 def start_buffer() -> None:
-    """From now on `emit` costs this process nothing but an append."""
-    global _buffer  # noqa: PLW0603
-    _buffer = AlertBuffer()
-    _buffer.start()
+    """From now on `emit` costs this process nothing but an append. Whoever starts it stops it: the last one ends it."""
+    global _buffer, _holders  # noqa: PLW0603
+    with _holding:
+        _holders += 1
+        if _buffer is None:
+            _buffer = AlertBuffer()
+            _buffer.start()
 
 
 def stop_buffer() -> None:
-    global _buffer  # noqa: PLW0603
-    if _buffer is not None:
-        _buffer.stop()
-        _buffer = None
+    global _buffer, _holders  # noqa: PLW0603
+    with _holding:
+        _holders = max(0, _holders - 1)
+        if _buffer is not None and not _holders:
+            _buffer.stop()
+            _buffer = None
 
 
 def emit(event: Event, *, count: int = 1) -> None:
@@ -178,9 +246,11 @@ def test_channel(channel: AlertChannel) -> ChannelTest:
     return ChannelTest(channel.name, receipt.status, answer=receipt.body)
 
 
-def has_channel(kind: str) -> bool:
-    """Whether one of the gateway's own of this kind is on."""
-    return AlertChannel.objects.filter(kind=kind, enabled=True, team_id="").exists()
+def channel_source(kind: str) -> Literal["config", "db"] | None:
+    """Who switched on a channel of the gateway's own of this kind, the operator first; None when none is on."""
+    rows = AlertChannel.objects.filter(kind=kind, enabled=True, team_id="").order_by()
+    sources = set(rows.values_list("source", flat=True))
+    return None if not sources else "config" if Source.CONFIG in sources else "db"
 
 
 def is_alert_filter(name: str) -> bool:

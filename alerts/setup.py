@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from django.db.models import Q
+from django.db.models import F, Q
 
 from alerts.core.matching import read_matchers
 from alerts.core.routing import Mute, Route, Routing
@@ -23,8 +23,10 @@ def load_routing(*, now: datetime) -> Routing:
 
 
 def load_routes() -> list[Route]:
-    channels = _ids_by_route(AlertRoute.channels.through.objects.filter(alertchannel__enabled=True))
-    escalations = _ids_by_route(AlertRoute.escalate_to.through.objects.filter(alertchannel__enabled=True))
+    # A team's route leads to the team's own channels, whosever they were when it was set up.
+    own = Q(alertroute__team_id="") | Q(alertroute__team_id=F("alertchannel__team_id"))
+    channels = _ids_by_route(AlertRoute.channels.through.objects.filter(own, alertchannel__enabled=True))
+    escalations = _ids_by_route(AlertRoute.escalate_to.through.objects.filter(own, alertchannel__enabled=True))
     return [
         Route(
             id=row.pk,
@@ -60,6 +62,7 @@ def mute_of(row: Silence) -> Mute:
         starts_at=row.starts_at,
         ends_at=row.ends_at,
         is_weekly=row.is_weekly,
+        team_id=row.team_id,
     )
 
 

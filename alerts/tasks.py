@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from alerts import dispatch, incidents, lifecycle, retention, schedule_runs
+from alerts import dispatch, guard, incidents, lifecycle, retention, schedule_runs
 
 # A report over millions of rows takes a while, and has a lease of its own.
 _REPORT_SECONDS = 3600
@@ -27,6 +27,11 @@ def resolve_quiet_incidents() -> None:
 @shared_task
 def escalate_incidents() -> None:
     lifecycle.escalate_due(now=timezone.now())
+
+
+@shared_task
+def guard_alerts() -> None:
+    guard.tick(now=timezone.now())
 
 
 @shared_task

@@ -1,18 +1,20 @@
 """Putting what is to be told into the outbox: a message for each channel, in the caller's transaction."""
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 
 from alerts.core.message import Message, timestamp
 from alerts.core.routing import Decision, Destination, Reason, Route, Subject, is_meant
 from alerts.events import Event
 from alerts.links import acknowledge_url, incident_url
 from alerts.models import AlertChannel, Delivery, DeliveryKind, DeliveryState, Entry, Incident, IncidentEntry
+from alerts.sealed import seal
 from alerts.setup import load_routes
 from alerts.transports import TRANSPORTS
 from alerts.wakeup import wake_channels
@@ -22,7 +24,7 @@ def tell(incident: Incident, decision: Decision, *, kind: DeliveryKind, now: dat
     """Put a decision's tellings into the outbox and write them down in the timeline."""
     digest = decision.digest_seconds if decision.reason == Reason.DIGEST else None
     put(incident, decision.destinations, kind=kind, now=now, digest_seconds=digest)
-    _note(incident, decision.destinations, now=now, what=Entry.TOLD, text=str(DeliveryKind(kind).label))
+    note_told(incident, decision.destinations, kind=kind, now=now)
 
 
 def tell_where_told(incident: Incident, *, kind: DeliveryKind, now: datetime, actor: str = "") -> None:
@@ -53,11 +55,13 @@ def subject_of(incident: Incident) -> Subject:
     return Subject(incident.alert_type, incident.level, incident.labels)
 
 
-def put_again(incident: Incident, *, now: datetime) -> int:
-    """The last telling of each channel once more; how many."""
+def put_again(incident: Incident, channels: QuerySet[AlertChannel], *, now: datetime) -> int:
+    """The last telling of each of the channels once more; how many."""
     last: dict[int, Delivery] = {}
-    for row in incident.deliveries.filter(channel__enabled=True).order_by("created_at", "id"):
+    for row in incident.deliveries.filter(channel__in=channels, channel__enabled=True).order_by("created_at", "id"):
         last[row.channel_id] = row
+    # What was secret in it is gone, and without that it says nothing.
+    last = {channel_id: row for channel_id, row in last.items() if row.sealed or not row.message.get("is_sealed")}
     for row in last.values():
         made = uuid.uuid4()
         Delivery.objects.create(
@@ -65,7 +69,8 @@ def put_again(incident: Incident, *, now: datetime) -> int:
             incident=incident,
             channel_id=row.channel_id,
             kind=row.kind,
-            message={**row.message, "id": str(made)},
+            message={**row.message, "id": str(made), "only_to": []},
+            sealed=row.sealed,
             created_at=now,
             next_attempt_at=now,
         )
@@ -84,6 +89,7 @@ def put(
     now: datetime,
     actor: str = "",
     digest_seconds: int | None = None,
+    secret: Mapping[str, Any] | None = None,
 ) -> None:
     """One delivery for each destination; the channels are woken when the transaction has ended."""
     wanted = list(destinations)
@@ -99,7 +105,8 @@ def put(
                 incident=incident,
                 channel_id=one.channel_id,
                 kind=kind,
-                message=message_of(incident, kind=kind, at=now, route=one.route, actor=actor, id=str(made)).as_json(),
+                message=_stored(incident, kind=kind, at=now, route=one.route, actor=actor, id=str(made), secret=secret),
+                sealed=seal(secret),
                 is_digest=bool(digest_seconds) or one.hold_until is not None,
                 created_at=now,
                 next_attempt_at=due_at,
@@ -108,6 +115,11 @@ def put(
     Delivery.objects.bulk_create(rows)
     channel_ids = [one.channel_id for one in wanted]
     transaction.on_commit(lambda: wake_channels(channel_ids))
+
+
+def _stored(incident: Incident, *, secret: Mapping[str, Any] | None, **facts: Any) -> dict[str, Any]:
+    message = message_of(incident, **facts).as_json()
+    return {**message, "is_sealed": True} if secret else message
 
 
 def message_of(
@@ -120,7 +132,8 @@ def message_of(
     id: str = "",  # noqa: A002
 ) -> Message:
     body: dict[str, Any] = incident.body
-    links = [("Incident", incident_url(incident.pk))]
+    is_letter = body.get("style") == "letter"
+    links = [] if is_letter else [("Incident", incident_url(incident.pk))]
     if kind in (DeliveryKind.FIRING, DeliveryKind.REPEAT, DeliveryKind.ESCALATED):
         links.append(("Acknowledge", acknowledge_url(incident.pk)))
     links += [("Runbook", route.runbook_url), ("Dashboard", route.dashboard_url)]
@@ -144,6 +157,8 @@ def message_of(
             "compatibility": body.get("compatibility", {}),
             "files": body.get("files", ()),
             "recipients": body.get("recipients", ()),
+            "style": body.get("style", ""),
+            "for_people": body.get("for_people", {}),
         }
     )
 
@@ -155,8 +170,14 @@ def body_of(event: Event) -> dict[str, Any]:
         "sections": event.sections(),
         "files": event.files(),
         "recipients": event.recipients(),
+        "style": event.style,
+        "for_people": event.for_people(),
     }
     return {name: value for name, value in body.items() if value}
+
+
+def note_told(incident: Incident, destinations: Sequence[Destination], *, kind: DeliveryKind, now: datetime) -> None:
+    _note(incident, destinations, now=now, what=Entry.TOLD, text=str(DeliveryKind(kind).label))
 
 
 def _note(incident: Incident, destinations: Sequence[Destination], *, now: datetime, what: Entry, text: str) -> None:

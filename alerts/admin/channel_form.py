@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 
+from alerts.desk import Desk, channel_problems
 from alerts.encrypted import keep_stored_secrets
 from alerts.models import AlertChannel, ChannelKind
 from alerts.transports import TRANSPORTS
@@ -25,6 +26,9 @@ WANTS: Mapping[str, str] = {
 
 
 class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
+    # Of whoever fills it in; set by the page.
+    desk = Desk(is_operators=True)
+
     class Meta:
         model = AlertChannel
         fields = ("name", "kind", "url", "secret", "options", "most_per_minute", "team_id", "enabled")
@@ -38,13 +42,17 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
             kind.choices = [(value, words) for value, words in ChannelKind.choices if value in known]
 
     def clean(self) -> dict[str, Any] | None:
+        secret_is_given = bool(self.cleaned_data.get("secret"))
         keep_stored_secrets(self)
         cleaned = super().clean()
-        if transport := TRANSPORTS.get(self.cleaned_data.get("kind", "")):
-            for column, problem in transport.problems(AlertChannel(**self._told())).items():
+        if "kind" in self.cleaned_data:
+            stored = None if self.instance._state.adding else AlertChannel.objects.get(pk=self.instance.pk)
+            typed = AlertChannel(**self._told())
+            found = channel_problems(typed, self.desk, stored=stored, secret_is_given=secret_is_given)
+            for column, problem in found.items():
                 self.add_error(column if column in self.fields else None, problem)
         return cleaned
 
     def _told(self) -> dict[str, Any]:
-        names = ("name", "kind", "url", "secret", "options")
+        names = ("name", "kind", "url", "secret", "options", "team_id")
         return {name: self.cleaned_data[name] for name in names if self.cleaned_data.get(name)}

@@ -26,6 +26,7 @@ _SHOWN = ("created", "incident_link", "channel_link", "kind", "state_label", "ne
 
 @admin.register(Delivery)
 class DeliveryPage(Facts):
+    team = "channel__team_id"
     paginator = InfinitePaginator
     list_display = ("created", "channel", "kind", "state_label", "attempt", "last_status", "error", "took")
     list_display_links = ("created",)
@@ -43,7 +44,7 @@ class DeliveryPage(Facts):
         return rows.select_related("channel", "incident")
 
     def has_retry_permission(self, request: HttpRequest) -> bool:
-        return may(request, DELIVER)
+        return may(request, DELIVER) and self._writes(request)
 
     @action(description="Retry selected now", permissions=["retry"])
     def retry_selected(self, request: HttpRequest, rows: "QuerySet[Delivery]") -> None:
@@ -112,4 +113,4 @@ class DeliveryPage(Facts):
     @display(description="told")
     def told(self, row: Delivery) -> SafeString:
         title = row.message.get("title", "") if isinstance(row.message, dict) else ""
-        return format_html('<span style="overflow-wrap: anywhere">{}</span>', str(title))
+        return format_html('<span class="tk-breaks">{}</span>', str(title))

@@ -8,9 +8,9 @@ from django import forms
 from django.core.exceptions import ValidationError
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextareaWidget
 
-from alerts.admin.types import grouped
 from alerts.core.matching import InvalidMatcher, read_matchers
 from alerts.events import Level
+from alerts.events.kinds import grouped
 
 _LINE = "Enter a label and a pattern in each line, such as model = gpt-4o."
 

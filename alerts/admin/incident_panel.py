@@ -8,13 +8,14 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
-from alerts.admin.page import LEVELS, may
+from alerts.admin.page import LEVELS, desk, may
 from alerts.admin.texts import STATES, STATUSES, clock, in_words, second, short, span
 from alerts.core.explain import holding
 from alerts.core.routing import INHIBITS, Reason, inhibitor
 from alerts.events import ALWAYS_ON
 from alerts.models import (
     CLOSED,
+    LIVE,
     AlertSettings,
     Delivery,
     DeliveryAttempt,
@@ -22,7 +23,6 @@ from alerts.models import (
     Entry,
     Incident,
     IncidentStatus,
-    Silence,
 )
 from alerts.setup import load_silences
 from alerts.telling import subject_of
@@ -33,7 +33,7 @@ _LONGEST_ERROR = 300
 # Of another app, which may be there or not.
 EXPLAINED_BY, MAY_READ = "admin:proxy_requesttrace_changelist", "proxy.view_requesttrace"
 _HOUR = 3600
-_LIVE = frozenset({IncidentStatus.OPEN, IncidentStatus.ACKNOWLEDGED})
+_LIVE = frozenset(LIVE)
 _ENTRIES = {
     Entry.OPENED: "danger",
     Entry.TOLD: "info",
@@ -99,16 +99,20 @@ def panel(request: HttpRequest, incident: Incident, *, now: datetime) -> dict[st
         "status": {"text": status, "type": STATUSES.get(status)},
         "level": {"text": level, "type": LEVELS.get(level)},
         "facts": _facts(incident, lasted=span((ends_at - incident.opened_at).total_seconds())),
-        "buttons": [one for one in BUTTONS if incident.status in one.statuses] if may(request, WORK) else [],
-        "may_retry": may(request, DELIVER),
+        "buttons": [one for one in BUTTONS if incident.status in one.statuses] if _may(request, incident, WORK) else [],
+        "may_retry": _may(request, incident, DELIVER),
         "reason": in_words(incident.reason),
         "holders": list(_holders(request, incident, now=now)),
         "details": [(name, value, _explained(request, name, value)) for name, value in incident.details.items()],
         "labels": sorted(incident.labels.items()),
-        "timeline": _timeline(incident),
-        "deliveries": _deliveries(incident),
+        "timeline": _timeline(request, incident),
+        "deliveries": _deliveries(request, incident),
         "most_shown": MOST_SHOWN,
     }
+
+
+def _may(request: HttpRequest, incident: Incident, permission: str) -> bool:
+    return may(request, permission) and desk(request).may_write and desk(request).owns(incident.team_id)
 
 
 def _facts(incident: Incident, *, lasted: str) -> list[tuple[str, Any]]:
@@ -139,18 +143,21 @@ def _holders(request: HttpRequest, incident: Incident, *, now: datetime) -> Iter
         yield f"It is silenced by hand until {clock(incident.silenced_until)}.", "", ""
     subject = subject_of(incident)
     mutes = {mute.id: mute for mute in holding(subject, load_silences(now=now), now=now)}
-    for row in Silence.objects.filter(pk__in=mutes).order_by("-ends_at", "-id") if mutes else ():
+    for row in desk(request).silences().filter(pk__in=mutes).order_by("-ends_at", "-id") if mutes else ():
         words = f"A silence holds until {clock(mutes[row.pk].until(now))}:"
         yield words, short(row.comment) or f"Silence {row.pk}", reverse("admin:alerts_silence_change", args=[row.pk])
     if incident.alert_type in _INHIBITED:
-        yield from _inhibitors(incident)
+        yield from _inhibitors(request, incident)
     if incident.reason == Reason.TYPE_DISABLED and not _is_enabled(incident.alert_type):
-        yield "Alerts of this type are off:", "Settings", reverse("admin:alerts_alertsettings_changelist")
+        if desk(request).is_whole:
+            yield "Alerts of this type are off:", "Settings", reverse("admin:alerts_alertsettings_changelist")
+        else:
+            yield "Alerts of this type are off.", "", ""
 
 
-def _inhibitors(incident: Incident) -> Iterator[tuple[str, str, str]]:
+def _inhibitors(request: HttpRequest, incident: Incident) -> Iterator[tuple[str, str, str]]:
     sources = {source for source, targets, _ in INHIBITS if incident.alert_type in targets}
-    rows = Incident.objects.filter(alert_type__in=sources).exclude(status__in=CLOSED).exclude(pk=incident.pk)
+    rows = desk(request).incidents().filter(alert_type__in=sources).filter(status__in=LIVE).exclude(pk=incident.pk)
     subject = subject_of(incident)
     for row in rows.order_by("-last_seen_at", "-id")[:MOST_SHOWN]:
         if inhibitor(subject, [subject_of(row)]):
@@ -172,7 +179,7 @@ def _explained(request: HttpRequest, name: str, value: Any) -> str:
         return ""
 
 
-def _timeline(incident: Incident) -> list[dict[str, Any]]:
+def _timeline(request: HttpRequest, incident: Incident) -> list[dict[str, Any]]:
     """The newest first."""
     entries = incident.entries.order_by("-at", "-id")[:MOST_SHOWN]
     return [
@@ -181,15 +188,19 @@ def _timeline(incident: Incident) -> list[dict[str, Any]]:
             "label": entry.get_what_display(),
             "type": _ENTRIES.get(Entry(entry.what)) if entry.what in Entry else None,
             "actor": entry.actor,
-            "text": entry.text,
+            "text": desk(request).words(entry),
         }
         for entry in entries
     ]
 
 
-def _deliveries(incident: Incident) -> list[dict[str, Any]]:
+def _deliveries(request: HttpRequest, incident: Incident) -> list[dict[str, Any]]:
     rows = list(
-        incident.deliveries.select_related("channel").defer("message").order_by("-created_at", "-id")[:MOST_SHOWN]
+        desk(request)
+        .deliveries(incident)
+        .select_related("channel")
+        .defer("message")
+        .order_by("-created_at", "-id")[:MOST_SHOWN]
     )
     attempts: dict[Any, list[DeliveryAttempt]] = {}
     for attempt in DeliveryAttempt.objects.filter(delivery__in=[row.pk for row in rows]).order_by("-began_at", "-id"):

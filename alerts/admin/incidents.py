@@ -16,7 +16,7 @@ from unfold.paginator import InfinitePaginator
 
 from alerts import inbox
 from alerts.admin.incident_panel import BUTTONS, DELIVER, WORK, Button, panel
-from alerts.admin.page import LEVELS, ChoiceFilter, Facts, FieldFilter, actor, may
+from alerts.admin.page import LEVELS, ChoiceFilter, Facts, FieldFilter, Page, actor, desk, may
 from alerts.admin.texts import STATUSES, in_words, minute, short
 from alerts.core.routing import Reason
 from alerts.dispatch import retry_now
@@ -68,6 +68,7 @@ def _for_many(button: Button) -> Callable[..., None]:
 
 @admin.register(Incident)
 class IncidentPage(Facts):
+    team = "team_id"
     change_form_template = "admin/alerts/incident.html"
     paginator = InfinitePaginator
     list_display = (
@@ -81,12 +82,20 @@ class IncidentPage(Facts):
     actions = [_for_many(button) for button in BUTTONS if button.for_many]
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Incident]":
-        rows: QuerySet[Incident] = super().get_queryset(request)
+        if request.method in ("GET", "HEAD"):
+            rows = desk(request).watched(super(Page, self).get_queryset(request))
+        else:
+            # Who only looks at it does nothing to it.
+            rows = super().get_queryset(request)
         match = request.resolver_match
         return rows.defer(*_LONG) if match and match.url_name == self.url_name("changelist") else rows
 
+    def _is_open(self, request: HttpRequest) -> bool:
+        """Also to who looks after no team: something may be told of the own keys."""
+        return True
+
     def has_work_permission(self, request: HttpRequest) -> bool:
-        return may(request, WORK)
+        return may(request, WORK) and self._writes(request)
 
     def get_urls(self) -> list[URLPattern]:
         return [
@@ -123,7 +132,9 @@ class IncidentPage(Facts):
 
     def _act(self, request: HttpRequest, row: Incident, button: Button, *, note: str = "") -> bool:
         now, who = timezone.now(), actor(request)
-        changed = inbox.act(row, verb=button.verb, actor=who, now=now, seconds=button.seconds, text=note)
+        changed = inbox.act(
+            row, verb=button.verb, actor=who, now=now, seconds=button.seconds, text=note, desk=desk(request)
+        )
         if changed and note and button.verb == "silence":
             # A silence's own line says until when.
             inbox.act(row, verb="note", actor=who, now=now, text=note)
@@ -144,7 +155,7 @@ class IncidentPage(Facts):
 
     def _retry(self, request: HttpRequest, row: Incident) -> HttpResponseBase:
         try:
-            chosen = row.deliveries.filter(pk=UUID(request.POST.get("delivery", ""))).first()
+            chosen = desk(request).deliveries(row).filter(pk=UUID(request.POST.get("delivery", ""))).first()
         except ValueError:
             chosen = None
         if chosen is not None and retry_now(chosen, now=timezone.now()):

@@ -3,19 +3,22 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.contrib.admin.utils import quote, unquote
 from django.core.exceptions import PermissionDenied
-from django.db.models import URLField
+from django.db.models import QuerySet, URLField
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_GET, require_POST
 from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 from unfold.views import ChangeList
+from unfold.widgets import UnfoldAdminSelectWidget
 
 from alerts.admin.fields import LevelsField, MatchersField, ObjectJsonField, TypesField
-from alerts.models import AlertRoute
+from alerts.desk import Desk, desk_of
+from alerts.models import AlertChannel, AlertRoute
 from alerts.shapes import ObjectField
 
 _FILTER = "admin/alerts/filter_field.html"
@@ -44,7 +47,19 @@ class RowsList(ChangeList):
         self.model_admin.prepare(request, self.result_list)
 
 
+def desk(request: HttpRequest) -> Desk:
+    """Whose alerts the person works with, asked once a request."""
+    found: Desk | None = getattr(request, "_alert_desk", None)
+    if found is None:
+        found = desk_of(request.user)
+        request._alert_desk = found  # type: ignore[attr-defined]
+    return found
+
+
 class Page(ModelAdmin):
+    """`team` is where a row says whose it is; without one its page is for those who see everything."""
+
+    team = ""
     list_before_template = "admin/alerts/list_head.html"
     list_per_page = 50
     show_full_result_count = False
@@ -52,6 +67,45 @@ class Page(ModelAdmin):
     list_filter_submit = True
     actions_selection_counter = True
     warn_unsaved_form = True
+
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[Any]":
+        rows: QuerySet[Any] = super().get_queryset(request)
+        return desk(request).of(rows, self.team) if self.team else rows if desk(request).is_whole else rows.none()
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return bool(super().has_module_permission(request)) and self._is_open(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(super().has_view_permission(request, obj)) and self._is_open(request)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return bool(super().has_add_permission(request)) and self._is_open(request) and self._writes(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        allowed = bool(super().has_change_permission(request, obj))
+        return allowed and self._is_open(request) and self._writes(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        allowed = bool(super().has_delete_permission(request, obj))
+        return allowed and self._is_open(request) and self._writes(request)
+
+    def _is_open(self, request: HttpRequest) -> bool:
+        """Teams have rows of their own here, and who looks after none has nothing to look at."""
+        return desk(request).is_whole or (bool(self.team) and bool(desk(request).team_ids))
+
+    def _writes(self, request: HttpRequest) -> bool:
+        return desk(request).is_whole or (desk(request).may_write and bool(desk(request).team_ids))
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **options: Any) -> Any:
+        form = super().get_form(request, obj, change=change, **options)
+        form.desk = desk(request)
+        return form
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
+        """What the other page shows to the same person."""
+        if db_field.remote_field.model is AlertChannel:
+            options["queryset"] = desk(request).channels().order_by("name")
+        return super().formfield_for_manytomany(db_field, request, **options)
 
     def get_changelist(self, request: HttpRequest, **options: Any) -> type[RowsList]:
         return RowsList
@@ -61,6 +115,9 @@ class Page(ModelAdmin):
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
         """Lists and labels in fields that a person can fill in."""
+        if db_field.name == "team_id" and not desk(request).is_whole:
+            choices = [(team_id, team_id) for team_id in sorted(desk(request).team_ids or ())]
+            return forms.ChoiceField(choices=choices, label="Team", widget=UnfoldAdminSelectWidget())
         field = _FIELDS.get(db_field.name, ObjectJsonField if isinstance(db_field, ObjectField) else None)
         if field is not None:
             label, help_text = db_field.verbose_name.capitalize(), db_field.help_text
@@ -76,7 +133,7 @@ class Page(ModelAdmin):
             row = self.get_object(request, unquote(object_id))
             if row is None:
                 return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[no-any-return]
-            if not self.has_view_permission(request, row) or not may(request, permission):
+            if not (self.has_view_permission(request, row) and self._writes(request) and may(request, permission)):
                 raise PermissionDenied
             return act(request, row)
 

@@ -13,10 +13,10 @@ from alerts.admin.fields import read_labels
 from alerts.admin.page import LEVELS
 from alerts.admin.route_words import TONES, answered, held
 from alerts.admin.texts import clock, in_words, short, span
-from alerts.admin.types import grouped
 from alerts.core.explain import Explanation, explain
 from alerts.core.routing import Destination, Reason, Subject
 from alerts.events import Level
+from alerts.events.kinds import grouped
 from alerts.incidents import open_inhibitors
 from alerts.models import AlertChannel, Silence
 from alerts.samples import NoSample, sample_of

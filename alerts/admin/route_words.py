@@ -68,6 +68,7 @@ def answered(asked: Asked, subject: Subject) -> str:
         Answer.OTHER_TEAM: f"It is team {route.team_id}'s own, and the label team_id is {_value(subject, 'team_id')}.",
         Answer.OTHER_LABEL: _label(asked.label, route.matchers, subject),
         Answer.OUT_OF_HOURS: f"It is not its hours: {hours(route.schedule)}.",
+        Answer.TEAM_SILENT: f"A silence of team {route.team_id} holds.",
         Answer.NOT_ASKED: "It was not asked: one before it decided.",
     }
     return sentences[asked.answer]

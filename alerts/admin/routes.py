@@ -12,27 +12,33 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern
 from unfold.decorators import display as labelled
 
-from alerts.admin.page import ChoiceFilter, Page
+from alerts.admin.page import ChoiceFilter, Page, desk
 from alerts.admin.route_preview import preview_context
 from alerts.admin.route_words import escalates, hours, matched
 from alerts.admin.texts import short
 from alerts.core.schedule import InvalidSchedule, Schedule
+from alerts.desk import Desk, route_problems
 from alerts.models import AlertRoute
 
 
 class RouteForm(forms.ModelForm):  # type: ignore[type-arg]
+    # Of whoever fills it in; set by the page.
+    desk = Desk()
+
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()
         given = self.cleaned_data
-        if given.get("escalate_to") and not given.get("escalate_after_seconds"):
-            self.add_error("escalate_after_seconds", "Say after how many seconds they are told, too.")
-        if given.get("escalate_after_seconds") and "escalate_to" in given and not given["escalate_to"]:
-            self.add_error("escalate_to", "Say who is told then.")
+        typed = AlertRoute(team_id=given.get("team_id", ""), escalate_after_seconds=given.get("escalate_after_seconds"))
+        channels, escalate_to = (list(given.get(name, ())) for name in ("channels", "escalate_to"))
+        for column, problem in route_problems(typed, self.desk, channels=channels, escalate_to=escalate_to).items():
+            if column not in self.errors and (column != "escalate_to" or column in given):
+                self.add_error(column, problem)
         return cleaned
 
 
 @admin.register(AlertRoute)
 class AlertRoutePage(Page):
+    team = "team_id"
     form = RouteForm
     list_before_template = "admin/alerts/routes_head.html"
     list_display = ("position", "name", "state_label", "matches", "tells", "when", "then", "escalation", "source")
@@ -65,16 +71,23 @@ class AlertRoutePage(Page):
             return rows.prefetch_related("channels", "escalate_to")
         return rows
 
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        return super().changelist_view(request, {**(extra_context or {}), "may_preview": self._may_preview(request)})
+
     def get_urls(self) -> list[URLPattern]:
         return [self.extra_page("preview", self._preview), *super().get_urls()]
 
     def _preview(self, request: HttpRequest) -> HttpResponse:
         """Nothing is changed, so that an answer has an address that can be sent to somebody."""
-        if not self.has_view_permission(request):
+        if not self._may_preview(request):
             raise PermissionDenied
         request.current_app = self.admin_site.name
         known = {**self.admin_site.each_context(request), "opts": self.opts, "title": "What becomes of an alert"}
         return TemplateResponse(request, "admin/alerts/route_preview.html", {**known, **preview_context(request)})
+
+    def _may_preview(self, request: HttpRequest) -> bool:
+        """It answers with everybody's routes."""
+        return self.has_view_permission(request) and desk(request).is_whole
 
     @labelled(description="state", label={"On": "success", "Off": None})  # type: ignore[untyped-decorator]
     def state_label(self, row: AlertRoute) -> str:

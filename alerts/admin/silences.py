@@ -1,6 +1,6 @@
 """Silences: what nobody is told of, since when and for how long, and how much they keep quiet now."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django import forms
@@ -13,15 +13,14 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from unfold.decorators import display as labelled
 
-from alerts.admin.page import FieldFilter, Page, actor
+from alerts.admin.page import FieldFilter, Page, actor, desk
 from alerts.admin.texts import clock, minute, short
-from alerts.core.explain import covers
-from alerts.core.routing import Subject
-from alerts.models import CLOSED, Incident, Silence
+from alerts.core.routing import Subject, covers
+from alerts.models import LIVE, Silence
 from alerts.setup import mute_of
+from alerts.silencing import ACTIVE, EXPIRED, UPCOMING, end, state_of
 
 CHANGE = "change_silence"
-ACTIVE, UPCOMING, EXPIRED = "Active", "Upcoming", "Expired"
 _STATES = {ACTIVE: "warning", UPCOMING: "info", EXPIRED: None}
 # Of those that live, the newest so many are looked through.
 MOST_INCIDENTS = 1000
@@ -30,7 +29,7 @@ MOST_INCIDENTS = 1000
 class SilenceForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Silence
-        fields = ("comment", "alert_types", "matchers", "starts_at", "ends_at", "is_weekly")
+        fields = ("comment", "team_id", "alert_types", "matchers", "starts_at", "ends_at", "is_weekly")
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()
@@ -55,6 +54,7 @@ class StateFilter(FieldFilter):
 
 @admin.register(Silence)
 class SilencePage(Page):
+    team = "team_id"
     form = SilenceForm
     change_form_outer_before_template = "admin/alerts/silence_state.html"
     list_display = ("state_label", "shown_comment", "meant_for", "covered", "begins", "ends", "is_weekly", "created_by")
@@ -64,7 +64,7 @@ class SilencePage(Page):
     search_fields = ("comment", "created_by")
     search_help_text = "Part of the comment, or who made it"
     fieldsets = (
-        ("What", {"fields": ("comment", "alert_types", "matchers")}),
+        ("What", {"fields": ("comment", "team_id", "alert_types", "matchers")}),
         ("When", {"fields": ("starts_at", "ends_at", "is_weekly")}),
     )
 
@@ -101,7 +101,7 @@ class SilencePage(Page):
 
     def prepare(self, request: HttpRequest, rows: list[Any]) -> None:
         now = timezone.now()
-        live = Incident.objects.exclude(status__in=CLOSED).order_by("-last_seen_at", "-id")
+        live = desk(request).incidents().filter(status__in=LIVE).order_by("-last_seen_at", "-id")
         found = live.values_list("alert_type", "level", "labels")[:MOST_INCIDENTS] if rows else []
         subjects = [Subject(*facts) for facts in found]
         for row in rows:
@@ -132,24 +132,6 @@ class SilencePage(Page):
     @display(description="to")
     def ends(self, row: Silence) -> SafeString:
         return minute(row.ends_at)
-
-
-def state_of(row: Silence, *, now: datetime) -> str:
-    """A weekly one that does not hold now comes again."""
-    begun = row.starts_at <= now
-    if begun and mute_of(row).until(now):
-        return ACTIVE
-    return UPCOMING if not begun or row.is_weekly else EXPIRED
-
-
-def end(row: Silence, *, now: datetime) -> bool:
-    """From now on it never holds again. False when it had ended; one that has not begun never begins."""
-    if state_of(row, now=now) == EXPIRED:
-        return False
-    begins = min(row.starts_at, now - timedelta(seconds=1))
-    row.starts_at, row.ends_at, row.is_weekly = begins, max(begins + timedelta(seconds=1), min(row.ends_at, now)), False
-    row.save(update_fields=["starts_at", "ends_at", "is_weekly"])
-    return True
 
 
 def _number_covered(row: Silence, subjects: list[Subject]) -> str:

@@ -41,7 +41,7 @@ def second(at: datetime | None) -> SafeString:
 
 
 def unbroken(text: str) -> SafeString:
-    return format_html('<span style="white-space: nowrap">{}</span>', text)
+    return format_html('<span class="tk-nowrap">{}</span>', text)
 
 
 def short(text: str, most: int = 120) -> str:

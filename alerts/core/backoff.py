@@ -7,6 +7,7 @@ from email.utils import parsedate_to_datetime
 FIRST_SECONDS = 1.0
 LONGEST_SECONDS = 900.0
 HORIZON = timedelta(hours=24)
+LONGEST_PAUSE = 30.0
 
 LONGEST_RETRY_AFTER = 3600.0
 NONSENSE_RETRY_AFTER = 60.0
@@ -30,6 +31,14 @@ def next_retry(
     delay = max(ceiling * (0.5 + jitter / 2), retry_after or 0.0)
     at = now + timedelta(seconds=delay)
     return Retry(at=None if at - first_due_at > HORIZON else at)
+
+
+def pause_seconds(failing_seconds: float) -> float:
+    """How long a channel is left alone that has failed for so long: a quarter of that, from a second to half a minute.
+
+    Each of what waits for it has its own time to be tried again; all of them together are no more than this.
+    """
+    return min(LONGEST_PAUSE, max(FIRST_SECONDS, failing_seconds / 4))
 
 
 def parse_retry_after(value: str | None, *, now: datetime) -> float | None:

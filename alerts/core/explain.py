@@ -1,12 +1,24 @@
 """Why an event would be told to whom, or to nobody: what each route said. Pure, and of one mind with `decide`."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from alerts.core.matching import matches
-from alerts.core.routing import Decision, Destination, Mute, Route, Routing, Subject, decide, escalation, inhibitor
+from alerts.core.routing import (
+    Decision,
+    Destination,
+    Mute,
+    Route,
+    Routing,
+    Subject,
+    covers,
+    decide,
+    escalation,
+    inhibitor,
+    quiet_teams,
+)
 from alerts.core.schedule import Outside
 
 
@@ -19,6 +31,7 @@ class Answer(StrEnum):
     OTHER_TEAM = "other_team"
     OTHER_LABEL = "other_label"
     OUT_OF_HOURS = "out_of_hours"
+    TEAM_SILENT = "team_silent"
     NOT_ASKED = "not_asked"
 
 
@@ -49,27 +62,28 @@ def explain(
     others = list(open_incidents)
     return Explanation(
         decision=decide(subject, routing, open_incidents=others, now=now),
-        asked=tuple(_ask(subject, routing.routes, now=now)),
+        asked=tuple(_ask(subject, routing, now=now)),
         silences=tuple(holding(subject, routing.silences, now=now)),
         inhibitor=inhibitor(subject, others),
-        escalation=escalation(subject, routing.routes, now=now),
+        escalation=escalation(subject, routing, now=now),
     )
 
 
 def holding(subject: Subject, silences: Iterable[Mute], *, now: datetime) -> Iterator[Mute]:
-    """The silences because of which nobody is told."""
-    return (mute for mute in silences if mute.until(now) is not None and covers(mute, subject))
+    """The silences because of which nobody is told, those of teams aside."""
+    return (mute for mute in silences if not mute.team_id and mute.until(now) is not None and covers(mute, subject))
 
 
-def covers(mute: Mute, subject: Subject) -> bool:
-    """Whether a silence is meant for it, at whatever time."""
-    return (not mute.alert_types or subject.alert_type in mute.alert_types) and matches(mute.matchers, subject.labels)
-
-
-def _ask(subject: Subject, routes: Sequence[Route], *, now: datetime) -> Iterator[Asked]:
+def _ask(subject: Subject, routing: Routing, *, now: datetime) -> Iterator[Asked]:
     decided = False
-    for route in routes:
-        one = Asked(route, Answer.NOT_ASKED) if decided else _asked(subject, route, now=now)
+    quiet = quiet_teams(subject, routing.silences, now=now)
+    for route in routing.routes:
+        if decided and not route.team_id:
+            yield Asked(route, Answer.NOT_ASKED)
+            continue
+        one = _asked(subject, route, now=now)
+        if one.answer == Answer.TAKEN and route.team_id in quiet:
+            one = Asked(route, Answer.TEAM_SILENT)
         yield one
         decided = decided or (one.answer == Answer.TAKEN and not route.goes_on and not route.team_id)
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any, Self
 
@@ -14,7 +14,9 @@ class Message:
     `id` is the telling's own and the same on every attempt, `incident_id` that of what it is about: the same from
     firing to resolved. `links` are pairs of words and address, `sections` headings with lines, for reports and digests.
     `compatibility` is LiteLLM's webhook body, `files` are names and texts to attach where a channel can, `recipients`
-    mail addresses of those whom it concerns.
+    mail addresses of those whom it concerns. `only_to` are the recipients who have not got it yet, once some have.
+    `style` is "letter" for what is written to one person and is no alert, `for_people` what the recipients are written
+    in its place: a title, lines, and facts by name.
     """
 
     kind: str
@@ -35,6 +37,9 @@ class Message:
     compatibility: Mapping[str, Any] = field(default_factory=dict)
     files: tuple[tuple[str, str], ...] = ()
     recipients: tuple[str, ...] = ()
+    only_to: tuple[str, ...] = ()
+    style: str = ""
+    for_people: Mapping[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -51,6 +56,7 @@ class Message:
                 "sections": tuple((heading, tuple(lines)) for heading, lines in plain.get("sections", ())),
                 "files": tuple((name, text) for name, text in plain.get("files", ())),
                 "recipients": tuple(plain.get("recipients", ())),
+                "only_to": tuple(plain.get("only_to", ())),
             }
         )
 
@@ -58,6 +64,16 @@ class Message:
     def heading(self) -> str:
         """The title, with what became of the incident before it."""
         return f"{PREFIXES.get(self.kind, '')}{one_line(self.title)}"
+
+
+def to_person(message: Message) -> Message:
+    """As it is written to somebody whom it concerns."""
+    if not (plain := message.for_people):
+        return message
+    lines = tuple(str(line) for line in plain["lines"])
+    return replace(
+        message, style="letter", title=plain["title"], sections=(("", lines),), details=dict(plain["facts"]), links=()
+    )
 
 
 PREFIXES = {

@@ -47,7 +47,10 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Mute:
-    """A row of Silence. A weekly one comes again at the same time of the week, by UTC."""
+    """A row of Silence. A weekly one comes again at the same time of the week, by UTC.
+
+    One of a team keeps the team's own routes quiet, and no others.
+    """
 
     id: int
     matchers: Matchers
@@ -55,6 +58,7 @@ class Mute:
     starts_at: datetime
     ends_at: datetime
     is_weekly: bool = False
+    team_id: str = ""
 
     def until(self, now: datetime) -> datetime | None:
         """When the silence that holds now ends; None while it does not hold."""
@@ -140,19 +144,26 @@ def decide(subject: Subject, routing: Routing, *, open_incidents: Iterable[Subje
         return Decision(Reason.SILENCED, level=subject.level, until=until)
     if inhibitor(subject, open_incidents):
         return Decision(Reason.INHIBITED, level=subject.level)
-    taken = list(_taken(subject, routing.routes, now=now))
-    level = next((route.level for route in taken if route.level), subject.level)
+    meant = list(_taken(subject, routing.routes, now=now))
+    quiet = quiet_teams(subject, routing.silences, now=now)
+    taken = [route for route in meant if route.team_id not in quiet]
+    # A team's own routes say how the team is told; of the rest they decide nothing that another decides.
+    deciding = [route for route in taken if not route.team_id] or taken
+    level = next((route.level for route in deciding if route.level), subject.level)
     destinations = tuple(one for one in _destinations(taken, now=now) if one.channel_id != subject.avoid)
+    if not destinations and len(taken) < len(meant):
+        return Decision(Reason.SILENCED, level=level, until=max(quiet.values()))
     if not destinations:
         return Decision(Reason.NO_ROUTE, level=level)
+    escalating = [one for one in taken if one.escalate_after_seconds and one.escalate_to]
     digest_seconds = routing.digest_seconds.get(subject.alert_type) if level != "High" else None
     return Decision(
         Reason.DIGEST if digest_seconds else Reason.DELIVER,
         destinations,
         level=level,
-        repeat_seconds=next((one.repeat_seconds for one in taken if one.repeat_seconds), None),
+        repeat_seconds=next((one.repeat_seconds for one in deciding if one.repeat_seconds), None),
         escalate_after_seconds=min(
-            (one.escalate_after_seconds for one in taken if one.escalate_after_seconds and one.escalate_to),
+            (one.escalate_after_seconds or 0 for one in [one for one in escalating if not one.team_id] or escalating),
             default=None,
         ),
         digest_seconds=digest_seconds,
@@ -160,13 +171,33 @@ def decide(subject: Subject, routing: Routing, *, open_incidents: Iterable[Subje
 
 
 def silenced_until(subject: Subject, silences: Iterable[Mute], *, now: datetime) -> datetime | None:
-    """The end of the longest silence that holds for it."""
-    ends = (
-        mute.until(now)
-        for mute in silences
-        if (not mute.alert_types or subject.alert_type in mute.alert_types) and matches(mute.matchers, subject.labels)
+    """The end of the longest silence that holds for it, those of teams aside."""
+    return max(
+        (until for mute in silences if not mute.team_id and (until := _held_until(mute, subject, now=now))),
+        default=None,
     )
-    return max((one for one in ends if one), default=None)
+
+
+def quiet_teams(subject: Subject, silences: Iterable[Mute], *, now: datetime) -> dict[str, datetime]:
+    """The teams that want to hear nothing of it, and until when."""
+    found: dict[str, datetime] = {}
+    for mute in silences:
+        if mute.team_id and (until := _held_until(mute, subject, now=now)):
+            found[mute.team_id] = max(until, found.get(mute.team_id, until))
+    return found
+
+
+def covers(mute: Mute, subject: Subject) -> bool:
+    """Whether a silence is meant for it, at whatever time. A team's own is for what carries its team's label."""
+    return (
+        (not mute.alert_types or subject.alert_type in mute.alert_types)
+        and (not mute.team_id or subject.labels.get("team_id") == mute.team_id)
+        and matches(mute.matchers, subject.labels)
+    )
+
+
+def _held_until(mute: Mute, subject: Subject, *, now: datetime) -> datetime | None:
+    return mute.until(now) if covers(mute, subject) else None
 
 
 def inhibitor(subject: Subject, open_incidents: Iterable[Subject]) -> Subject | None:
@@ -182,11 +213,16 @@ def inhibitor(subject: Subject, open_incidents: Iterable[Subject]) -> Subject | 
     return None
 
 
-def escalation(subject: Subject, routes: Iterable[Route], *, now: datetime) -> tuple[Destination, ...]:
-    """Whom it is told when nobody acknowledged it in time: schedules do not hold back what is urgent."""
+def escalation(subject: Subject, routing: Routing, *, now: datetime) -> tuple[Destination, ...]:
+    """Whom it is told when nobody acknowledged it in time: schedules do not hold back what is urgent.
+
+    A team that wants to hear nothing of it is not told; what is silenced for everybody is the caller's to hold.
+    """
+    quiet = quiet_teams(subject, routing.silences, now=now)
     found = {
         channel_id: Destination(channel_id, route)
-        for route in _taken(subject, routes, now=now)
+        for route in _taken(subject, routing.routes, now=now)
+        if route.team_id not in quiet
         for channel_id in route.escalate_to
     }
     return tuple(found.values())
@@ -203,15 +239,15 @@ def is_meant(route: Route, subject: Subject) -> bool:
 
 
 def _taken(subject: Subject, routes: Iterable[Route], *, now: datetime) -> Iterable[Route]:
+    decided = False
     for route in routes:
-        if not is_meant(route, subject):
+        # What a team sets up for itself is asked beside the others: it takes nothing from them, nor they from it.
+        if (decided and not route.team_id) or not is_meant(route, subject):
             continue
         if route.schedule.outside == Outside.SKIP and not route.schedule.is_active(now):
             continue
         yield route
-        # What a team sets up for itself takes nothing away from the gateway's admins.
-        if not route.goes_on and not route.team_id:
-            return
+        decided = decided or not (route.goes_on or route.team_id)
 
 
 def _destinations(routes: Iterable[Route], *, now: datetime) -> tuple[Destination, ...]:

@@ -4,7 +4,7 @@ Adding an alert type: a member of AlertType (unless LiteLLM has it already) and 
 `alerts.services.emit(events.YourEvent(...))`. Admin, routing and docs learn of it by themselves.
 """
 
-from alerts.events.base import ALWAYS_ON, OFF_BY_DEFAULT, ON_BY_DEFAULT, AlertType, Event, Level
+from alerts.events.base import ALWAYS_ON, OFF_BY_DEFAULT, ON_BY_DEFAULT, AlertType, Event, Level, Mail
 from alerts.events.management import (
     BudgetChanged,
     DeploymentChanged,
@@ -24,7 +24,7 @@ from alerts.events.management import (
     TeamMemberRemoved,
     TeamUpdated,
 )
-from alerts.events.money import BudgetEvent, BudgetProjected, BudgetThreshold, SpendNotTracked
+from alerts.events.money import BudgetEvent, BudgetProjected, BudgetThreshold, SpendNotCaptured, SpendNotTracked
 from alerts.events.reports import (
     DeploymentReport,
     FallbackReport,
@@ -35,7 +35,7 @@ from alerts.events.reports import (
     UserSpendAnomaly,
     UserSpendThreshold,
 )
-from alerts.events.system import ChannelFailing, DatabaseException, ReceivedAlert
+from alerts.events.system import AlertChainFailing, ChannelFailing, DatabaseException, ReceivedAlert
 from alerts.events.traffic import (
     DeploymentCooledDown,
     DeploymentOutage,
@@ -54,6 +54,7 @@ __all__ = [
     "ALWAYS_ON",
     "OFF_BY_DEFAULT",
     "ON_BY_DEFAULT",
+    "AlertChainFailing",
     "AlertType",
     "BudgetChanged",
     "BudgetEvent",
@@ -79,6 +80,7 @@ __all__ = [
     "LLMRequestsHanging",
     "LLMTooSlow",
     "Level",
+    "Mail",
     "MajorOutage",
     "MajorRegionOutage",
     "ManagementEvent",
@@ -91,6 +93,7 @@ __all__ = [
     "ReceivedAlert",
     "RegionOutage",
     "ScheduledReport",
+    "SpendNotCaptured",
     "SpendNotTracked",
     "SpendReport",
     "TeamCreated",

@@ -47,6 +47,7 @@ class AlertType(StrEnum):
     BUDGET_CHANGED = "budget_changed"
     ALERT_CHANNEL_FAILING = "alert_channel_failing"
     ALERTMANAGER_ALERTS = "alertmanager_alerts"
+    ALERT_CHAIN_FAILING = "alert_chain_failing"
 
 
 OFF_BY_DEFAULT = frozenset(
@@ -70,7 +71,7 @@ OFF_BY_DEFAULT = frozenset(
     }
 )
 # Alerts about alerting: whoever lists the types that he wants does not mean to switch these off.
-ALWAYS_ON = frozenset({AlertType.ALERT_CHANNEL_FAILING})
+ALWAYS_ON = frozenset({AlertType.ALERT_CHANNEL_FAILING, AlertType.ALERT_CHAIN_FAILING})
 ON_BY_DEFAULT = tuple(kind for kind in AlertType if kind not in OFF_BY_DEFAULT)
 
 
@@ -78,6 +79,16 @@ class Level(StrEnum):
     LOW = "Low"
     MEDIUM = "Medium"
     HIGH = "High"
+
+
+class Mail(StrEnum):
+    """What people are written of by mail, by LiteLLM's names."""
+
+    KEY_CREATED = "Virtual Key Created"
+    INVITATION = "New User Invitation"
+    KEY_ROTATED = "Virtual Key Rotated"
+    SOFT_BUDGET = "Soft Budget Crossed"
+    MAX_BUDGET = "Max Budget Alert"
 
 
 @dataclass(frozen=True)
@@ -90,10 +101,18 @@ class Event:
     repeat_interval: ClassVar[int] = 4 * 3600
     # Not seen for this long, it counts as over.
     quiet_interval: ClassVar[int] = 300
+    # The argument of `alerting_args` that says the first of them, where one does; the second is no less then.
+    repeat_setting: ClassVar[str] = ""
     # News rather than trouble: told once, over at once, and not kept where nobody wants it.
     is_notice: ClassVar[bool] = False
     # Told even while the database is away, since it is about that.
     needs_no_database: ClassVar[bool] = False
+    # "letter" for what is written to one person.
+    style: ClassVar[str] = ""
+    # For the catalogue: what raises it, what ends it besides its quiet interval, which settings shape it.
+    raised_when: ClassVar[str] = ""
+    ends_when: ClassVar[str] = ""
+    shaped_by: ClassVar[tuple[str, ...]] = ()
 
     def identity(self) -> tuple[object, ...]:
         """What makes two events the same incident: never free text, times or request ids."""
@@ -129,6 +148,10 @@ class Event:
     def recipients(self) -> tuple[str, ...]:
         """Mail addresses of those whom it concerns."""
         return ()
+
+    def for_people(self) -> dict[str, Any]:
+        """In words for those, who look after no gateway: `title`, `lines` and `facts`. Empty: as for everybody."""
+        return {}
 
     def fingerprint(self) -> str:
         parts = "\x1f".join(str(part) for part in (self.alert_type, *self.identity()))

@@ -1,6 +1,8 @@
 """Events of what is spent."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from alerts.events.base import AlertType, Event, Level
@@ -11,7 +13,10 @@ class SpendNotTracked(Event):
     """A request was served for which nobody knows a price: its entry stands in the ledger with amount 0."""
 
     alert_type = AlertType.FAILED_TRACKING_SPEND
+    raised_when = "a request is served whose price nobody knows"
+    shaped_by = ("alerting_args.budget_alert_ttl",)
     repeat_interval = quiet_interval = 24 * 3600
+    repeat_setting = "budget_alert_ttl"
 
     model_group: str
     provider: str
@@ -31,6 +36,38 @@ class SpendNotTracked(Event):
 
     def labels(self) -> dict[str, str]:
         return {"model": self.model_group, "provider": self.provider}
+
+
+@dataclass(frozen=True)
+class SpendNotCaptured(Event):
+    """A provider's bill cannot be compared with the ledger, or is higher: `problem` is a short name, `said` the rest.
+
+    Found again each day, and over when the next day does not find it.
+    """
+
+    alert_type = AlertType.FAILED_TRACKING_SPEND
+    raised_when = "a provider's bill is higher than the ledger says, or cannot be read"
+    ends_when = "the next day's look finds nothing"
+    shaped_by = ("spend_capture_rate_check",)
+    repeat_interval = 20 * 3600
+    quiet_interval = 30 * 3600
+
+    provider: str
+    problem: str
+    said: str
+    facts: tuple[tuple[str, str], ...] = ()
+
+    def identity(self) -> tuple[object, ...]:
+        return "capture", self.provider, self.problem
+
+    def title(self) -> str:
+        return self.said
+
+    def details(self) -> dict[str, str]:
+        return dict(self.facts)
+
+    def labels(self) -> dict[str, str]:
+        return {"provider": self.provider}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +111,29 @@ class BudgetEvent(Event):
     def recipients(self) -> tuple[str, ...]:
         return self.emails
 
+    def for_people(self) -> dict[str, Any]:
+        limit = f"{_money(self.max_budget)}{f' every {self.duration}' if self.duration else ''}"
+        facts = {
+            "Spend": _money(self.spent),
+            "Budget": limit if self.max_budget else "",
+            "Soft budget": _money(self.soft_budget),
+            "Begins anew": _moment(self.resets_at),
+        }
+        said = {"title": self.in_words(), "lines": [self.what_follows()]}
+        return {**said, "facts": {name: value for name, value in facts.items() if value}}
+
+    @property
+    def whose(self) -> str:
+        return f"{self.budget_of.lower()} {self.name}"
+
+    def in_words(self) -> str:
+        """For those whom it concerns."""
+        raise NotImplementedError
+
+    def what_follows(self) -> str:
+        """A sentence."""
+        raise NotImplementedError
+
     def litellm_event(self) -> str:
         """Its name in LiteLLM's webhook."""
         raise NotImplementedError
@@ -104,6 +164,10 @@ class BudgetThreshold(BudgetEvent):
     """
 
     is_notice = True
+    raised_when = (
+        "spend reaches a percentage of a budget, or the soft budget: once a period, again after a raise or a reset"
+    )
+    shaped_by = ("alerting_args.budget_thresholds",)
 
     threshold: str
 
@@ -117,6 +181,21 @@ class BudgetThreshold(BudgetEvent):
             return f"{self.budget_of} Budget: Budget Crossed. {self.name} spent ${self.spent} of ${self.max_budget}"
         return f"{self.budget_of} Budget: {self.threshold}% used. {self.name} spent ${self.spent} of ${self.max_budget}"
 
+    def in_words(self) -> str:
+        if self.threshold == "soft":
+            return f"The soft budget of {self.whose} is reached"
+        if int(self.threshold) >= _ALL:
+            return f"The budget of {self.whose} is used up"
+        return f"{self.threshold} % of the budget of {self.whose} is used"
+
+    def what_follows(self) -> str:
+        if self.threshold == "soft":
+            return "No request is refused because of it."
+        anew = " or begins anew" if self.resets_at else ""
+        if int(self.threshold) >= _ALL:
+            return f"Requests are refused or slowed down until it is raised{anew}."
+        return f"Once all of it is used, requests are refused or slowed down until it is raised{anew}."
+
     def labels(self) -> dict[str, str]:
         return {**super().labels(), "threshold": self.threshold}
 
@@ -129,6 +208,8 @@ class BudgetProjected(BudgetEvent):
     """If it goes on as it has, a budget is used up before its period ends. Seen as long as that is so."""
 
     level = Level.MEDIUM
+    raised_when = "a budget will be used up before its period ends, if it goes on as it has"
+    ends_when = "it lasts again"
     repeat_interval = 7 * 86400
     quiet_interval = 3 * 3600
 
@@ -143,6 +224,12 @@ class BudgetProjected(BudgetEvent):
             f"{self.budget_of} Budget: Projected Limit Exceeded. {self.name} spent ${self.spent} of "
             f"${self.max_budget} and will have used it up by {self.exhausted_at[:10]}"
         )
+
+    def in_words(self) -> str:
+        return f"The budget of {self.whose} will be used up by {_moment(self.exhausted_at)}"
+
+    def what_follows(self) -> str:
+        return f"That is if it goes on as it has{', and before it begins anew' if self.resets_at else ''}."
 
     def details(self) -> dict[str, str]:
         projected = {"Used up at": self.exhausted_at, "Projected spend": self.projected_spend}
@@ -159,6 +246,19 @@ class BudgetProjected(BudgetEvent):
         return {**super().compatibility(), "projected_exceeded_date": self.exhausted_at, "projected_spend": spend}
 
 
+def _money(text: str) -> str:
+    """To the cent; what is less than a dollar and no whole cents, as it is."""
+    if not text:
+        return ""
+    amount = Decimal(text)
+    return f"${amount:f}" if abs(amount) < 1 and amount != round(amount, 2) else f"${amount:,.2f}"
+
+
+def _moment(text: str) -> str:
+    return f"{datetime.fromisoformat(text).astimezone(UTC):%d %B %Y, %H:%M UTC}" if text else ""
+
+
+_ALL = 100
 _NAMED = (
     "token",
     "customer_id",

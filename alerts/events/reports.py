@@ -1,7 +1,6 @@
 """Events of what the calendar brings: reports, and what is looked at once in a while."""
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from alerts.events.base import AlertType, Event, Level
 
@@ -41,20 +40,31 @@ class ScheduledReport(Event):
 
 class SpendReport(ScheduledReport):
     alert_type = AlertType.SPEND_REPORTS
+    raised_when = "a period is over that cost something"
+    shaped_by = (
+        "spend_report_frequency",
+        "timezone",
+    )
 
 
 class DeploymentReport(ScheduledReport):
     alert_type = AlertType.DAILY_REPORTS
+    raised_when = "a period is over that had requests"
+    shaped_by = ("alerting_args.daily_report_frequency",)
 
 
 class FallbackReport(ScheduledReport):
     alert_type = AlertType.FALLBACK_REPORTS
+    raised_when = "a week is over that had fallbacks"
+    shaped_by = ("timezone",)
 
 
 class ModelsDeprecate(ScheduledReport):
     """Models in use will be gone soon."""
 
     alert_type = AlertType.MODEL_DEPRECATION_WARNINGS
+    raised_when = "a model in use will be retired soon"
+    shaped_by = ("alerting_args.model_deprecation_days",)
     level = Level.MEDIUM
 
 
@@ -62,6 +72,7 @@ class ModelsDeprecated(ModelsDeprecate):
     """Some of them should be gone already."""
 
     level = Level.HIGH
+    raised_when = "a model in use should be retired already"
 
 
 @dataclass(frozen=True)
@@ -72,6 +83,12 @@ class UserSpendThreshold(Event):
     """
 
     alert_type = AlertType.USER_SPEND_THRESHOLDS
+    raised_when = "a user spends as much in a day or a month: once in each"
+    shaped_by = (
+        "alerting_args.daily_spend_per_user_threshold",
+        "alerting_args.monthly_spend_per_user_threshold",
+        "alerting_args.user_spend_check_interval",
+    )
     is_notice = True
 
     user_id: str
@@ -108,6 +125,13 @@ class UserSpendAnomaly(Event):
     """A user spent far more in a day than on those before. Amounts are dollars as text."""
 
     alert_type = AlertType.USER_SPEND_ANOMALIES
+    raised_when = "a user spends far more in a day than on the days before: once a day"
+    shaped_by = (
+        "alerting_args.spend_anomaly_multiplier",
+        "alerting_args.spend_anomaly_baseline_days",
+        "alerting_args.spend_anomaly_min_spend",
+        "alerting_args.user_spend_check_interval",
+    )
     is_notice = True
 
     user_id: str
@@ -136,35 +160,3 @@ class UserSpendAnomaly(Event):
 
     def labels(self) -> dict[str, str]:
         return {"user_id": self.user_id, "user": self.name}
-
-
-_STORED: dict[str, type[Event]] = {
-    kind.__name__: kind
-    for kind in (
-        SpendReport,
-        DeploymentReport,
-        FallbackReport,
-        ModelsDeprecate,
-        ModelsDeprecated,
-        UserSpendThreshold,
-        UserSpendAnomaly,
-    )
-}
-
-
-def as_json(event: Event) -> dict[str, Any]:
-    """For keeping what was told, so that it can be told again."""
-    return {"event": type(event).__name__, **asdict(event)}
-
-
-def from_json(stored: dict[str, Any]) -> Event:
-    """Raises ValueError for what this version does not know."""
-    facts = {name: _frozen(value) for name, value in stored.items() if name != "event"}
-    try:
-        return _STORED[stored["event"]](**facts)
-    except (KeyError, TypeError):
-        raise ValueError("This was stored by another version and cannot be told again.") from None
-
-
-def _frozen(value: Any) -> Any:
-    return tuple(map(_frozen, value)) if isinstance(value, list | tuple) else value

@@ -10,6 +10,8 @@ class ChannelFailing(Event):
     """Alerts do not reach a channel; it is told through the others."""
 
     alert_type = AlertType.ALERT_CHANNEL_FAILING
+    raised_when = "a channel refuses an alert for good, or fails for ten minutes; told through the others"
+    ends_when = "it takes an alert"
     quiet_interval = 24 * 3600
 
     channel_id: int
@@ -40,10 +42,59 @@ class ChannelFailing(Event):
 
 
 @dataclass(frozen=True)
+class AlertChainFailing(Event):
+    """Alerting itself does not do what it should. `trouble` is a key of CHAIN_TROUBLES, `subject` what it is about."""
+
+    alert_type = AlertType.ALERT_CHAIN_FAILING
+    raised_when = "alerting itself does not do what it should; told through the channels that it is not about"
+    ends_when = "the audit finds it no more"
+    # The audit says when it is over.
+    quiet_interval = 24 * 3600
+
+    trouble: str
+    subject: str = ""
+    said: str = ""
+    channel_id: int | None = None
+
+    def identity(self) -> tuple[object, ...]:
+        return (self.trouble, self.subject)
+
+    def title(self) -> str:
+        words = CHAIN_TROUBLES.get(self.trouble, f"Alerting fails: {self.trouble}")
+        return f"{words}: {self.subject}" if self.subject else words
+
+    def details(self) -> dict[str, str]:
+        return {"Trouble": self.trouble, "About": self.subject, "More": self.said}
+
+    def labels(self) -> dict[str, str]:
+        return {"trouble": self.trouble}
+
+    def avoided_channel_id(self) -> int | None:
+        return self.channel_id
+
+
+CHAIN_TROUBLES = {
+    "stalled": "Nobody sends alerts: Celery's beat or its workers stand still",
+    "deliveries_stuck": "Alerts wait and nobody sends them",
+    "channels_failing": "No channel takes alerts",
+    "incidents_untold": "Incidents are open that nobody was told of",
+    "incidents_overdue": "Incidents that are over stay open",
+    "escalations_overdue": "Escalations that are due are not made",
+    "detectors_silent": "No process is left that would notice trouble",
+    "run_unfinished": "A scheduled report was begun and never finished",
+    "heartbeat_failing": "The heartbeat is not taken by its receiver",
+}
+
+
+@dataclass(frozen=True)
 class DatabaseException(Event):
     """The database does not do what the gateway needs of it. `trouble` is what suffers by that: one word."""
 
     alert_type = AlertType.DB_EXCEPTIONS
+    raised_when = (
+        "the ledger, the snapshots, the roll-up or a management route cannot use the database; told without it"
+    )
+    ends_when = "it can again"
     needs_no_database = True
 
     trouble: str
@@ -78,6 +129,8 @@ class ReceivedAlert(Event):
     """
 
     alert_type = AlertType.ALERTMANAGER_ALERTS
+    raised_when = "an Alertmanager posts an alert to `/alerts/receive`; its label `severity` is the level"
+    ends_when = "the Alertmanager says so"
     # It says itself when it is over; this is for one that is gone before it could.
     quiet_interval = 24 * 3600
 

@@ -4,6 +4,7 @@ import uuid
 
 from django.db import models
 
+from alerts.encrypted import EncryptedTextField
 from alerts.models.channels import AlertChannel
 from alerts.models.incidents import Incident
 
@@ -37,6 +38,9 @@ class Delivery(models.Model):
     channel = models.ForeignKey(AlertChannel, on_delete=models.CASCADE, related_name="deliveries")
     kind = models.CharField(max_length=16, choices=DeliveryKind)
     message = models.JSONField()
+    sealed = EncryptedTextField(
+        blank=True, default="", editable=False, help_text="What of the message is a secret; empty once it is delivered."
+    )
     state = models.CharField(max_length=16, choices=DeliveryState, default=DeliveryState.PENDING)
     is_digest = models.BooleanField(default=False, help_text="Waits to be told together with others of its type.")
     merged_into = models.ForeignKey("self", null=True, on_delete=models.SET_NULL, related_name="merged")
@@ -53,12 +57,10 @@ class Delivery(models.Model):
         ordering = ["-created_at", "-id"]
         verbose_name_plural = "deliveries"
         indexes = [
-            models.Index(
-                fields=["channel", "next_attempt_at"],
-                condition=models.Q(state__in=["pending", "sending"]),
-                name="delivery_due",
-            ),
+            # Of all rows: SQLite never uses one of some rows for a condition with bound values.
+            models.Index(fields=["state", "channel", "next_attempt_at"], name="delivery_due"),
             models.Index(fields=["channel", "finished_at"], name="delivery_finished"),
+            models.Index(fields=["-created_at", "-id"], name="delivery_created"),
         ]
 
     def __str__(self) -> str:
@@ -79,6 +81,7 @@ class DeliveryAttempt(models.Model):
 
     class Meta:
         ordering = ["began_at", "id"]
+        indexes = [models.Index(fields=["began_at"], name="attempt_began")]
 
     def __str__(self) -> str:
         return f"attempt {self.number}"

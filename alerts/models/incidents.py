@@ -16,6 +16,8 @@ class IncidentStatus(models.TextChoices):
 
 
 CLOSED = (IncidentStatus.RESOLVED, IncidentStatus.DISMISSED)
+# To be asked for by name: an index leads to what is, not to what is not.
+LIVE = (IncidentStatus.OPEN, IncidentStatus.ACKNOWLEDGED)
 
 
 class Incident(models.Model):
@@ -29,6 +31,7 @@ class Incident(models.Model):
     title = models.TextField()
     details = models.JSONField(default=dict)
     labels = models.JSONField(default=dict)
+    team_id = models.CharField(max_length=255, blank=True, editable=False, help_text="Its label of that name.")
     body = models.JSONField(default=dict, help_text="What a channel of another format needs: compatibility and report.")
     count = models.PositiveBigIntegerField(default=1)
     reason = models.CharField(max_length=32, help_text="Why it was told last, or was not.")
@@ -55,7 +58,11 @@ class Incident(models.Model):
         ]
         indexes = [
             models.Index(fields=["status", "last_seen_at"], name="incident_status_seen"),
+            models.Index(fields=["-last_seen_at", "-id"], name="incident_last_seen"),
             models.Index(fields=["fingerprint", "opened_at"], name="incident_fingerprint_opened"),
+            models.Index(
+                fields=["team_id", "-opened_at"], condition=~models.Q(team_id=""), name="incident_team_opened"
+            ),
             models.Index(
                 fields=["escalate_at"], condition=models.Q(escalate_at__isnull=False), name="incident_escalation"
             ),

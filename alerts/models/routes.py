@@ -92,6 +92,13 @@ class Silence(models.Model):
     ends_at = models.DateTimeField()
     is_weekly = models.BooleanField("every week", default=False)
     comment = models.CharField(max_length=500)
+    team_id = models.CharField(
+        "team",
+        max_length=255,
+        blank=True,
+        db_index=True,
+        help_text="A team's own silence keeps the team's own channels quiet, and nobody else's.",
+    )
     created_by = models.CharField(max_length=255, blank=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 

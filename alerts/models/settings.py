@@ -3,6 +3,7 @@
 from django.core.exceptions import ValidationError
 from django.db import models
 
+from alerts.encrypted import EncryptedTextField
 from alerts.events import ON_BY_DEFAULT, AlertType
 from alerts.shapes import NamesField, ObjectField
 
@@ -41,6 +42,18 @@ class AlertSettings(models.Model):
         blank=True, help_text='Digests, such as {"llm_too_slow": {"digest": true, "digest_interval": 86400}}.'
     )
     spend_report_frequency = models.CharField(max_length=8, default="7d", help_text='Days, such as "1d" or "7d".')
+
+    heartbeat_url = EncryptedTextField(
+        "heartbeat address",
+        blank=True,
+        help_text="Called again and again while alerts are truly told, so that its receiver notices when they are not. "
+        "It is a credential and is never shown.",
+    )
+    heartbeat_private_address_allowed = models.BooleanField(default=False, editable=False)
+    email_settings = ObjectField(
+        blank=True,
+        help_text='Which mails people get, such as {"Virtual Key Rotated": false}; others are on.',
+    )
 
     configured = NamesField(
         blank=True, editable=False, help_text="What config.yaml says, which cannot be changed elsewhere."

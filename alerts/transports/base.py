@@ -33,23 +33,43 @@ _RETRIED_STATUSES = frozenset({408, 425, 429})
 
 
 class TransportError(Exception):
-    """The channel did not take the message. `permanent`: it never will. `retry_after`: seconds it asked for."""
+    """The channel did not take the message. `permanent`: it never will. `retry_after`: seconds it asked for.
+
+    `most_attempts`: it probably never will, which so many attempts are to show; 0 has no such bound.
+    `left` are recipients that were refused and are to be tried again: the others need no second try, and the channel
+    itself is well. `gone`: nobody is there any more, and the channel is to be switched off.
+    """
 
     def __init__(
-        self, message: str, *, permanent: bool = False, status: int | None = None, retry_after: float | None = None
+        self,
+        message: str,
+        *,
+        permanent: bool = False,
+        status: int | None = None,
+        retry_after: float | None = None,
+        most_attempts: int = 0,
+        left: tuple[str, ...] = (),
+        gone: bool = False,
     ) -> None:
         super().__init__(message)
         self.permanent = permanent
+        self.most_attempts = most_attempts
         self.status = status
         self.retry_after = retry_after
+        self.left = left
+        self.gone = gone
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What the channel answered when it took the message. Without a status there was nothing to tell it."""
+    """What the channel answered when it took the message. Without a status there was nothing to tell it.
+
+    `quiet_seconds`: for so long it would take no other.
+    """
 
     status: int | None
     body: str
+    quiet_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +98,9 @@ class Transport:
         wrong = complaint(channel.options, self.options)
         return {"options": wrong} if wrong else {}
 
+    def may_merge(self, channel: AlertChannel) -> bool:
+        return self.merges
+
     def notify(self, channel: AlertChannel, message: Message) -> Receipt:
         """Raises TransportError."""
         if defects := self.defects(channel):
@@ -104,7 +127,7 @@ class HttpTransport(Transport):
     default_address: ClassVar[str] = ""
 
     def defects(self, channel: AlertChannel) -> dict[str, str]:
-        wrong = _address_problem(channel.url) if channel.url or not self.default_address else ""
+        wrong = address_problem(channel.url) if channel.url or not self.default_address else ""
         return super().defects(channel) | ({"url": wrong} if wrong else {})
 
     def address(self, channel: AlertChannel, message: Message) -> str:
@@ -129,6 +152,10 @@ class HttpTransport(Transport):
         """Seconds that the channel asks to be left alone."""
         return parse_retry_after(answer.headers.get("retry-after"), now=timezone.now())
 
+    def quiet_seconds(self, answer: Answer) -> float:
+        """For how long the channel would take no other message than the one that it just took."""
+        return 0.0
+
     def classify(self, answer: Answer, said: str) -> TransportError:
         """An answer that does not take the message, as an error. `said` is what may be quoted of it."""
         retry_after = self.retry_after(answer)
@@ -143,13 +170,13 @@ class HttpTransport(Transport):
         body = json.dumps(self.payload(channel, message), ensure_ascii=False).encode("utf-8", "replace")
         headers = {"Content-Type": "application/json", **self.headers(channel, message, body)}
         address = self.address(channel, message)
-        answer = _post(address, body, headers, private_allowed=channel.private_address_allowed)
+        answer = call("POST", address, body, headers, private_allowed=channel.private_address_allowed)
         said = self.quoted(channel, answer.text)
         if answer.status not in self.taken:
             raise self.classify(answer, said)
         if wrong := self.refusal(Receipt(answer.status, said)):
             raise self.classify(answer, wrong)
-        return Receipt(answer.status, said)
+        return Receipt(answer.status, said, self.quiet_seconds(answer))
 
 
 def ascii_problem(secret: str) -> str:
@@ -157,7 +184,7 @@ def ascii_problem(secret: str) -> str:
     return "" if secret.isascii() and secret.isprintable() else "It holds characters that no such key has."
 
 
-def _address_problem(url: str) -> str:
+def address_problem(url: str) -> str:
     """A sentence about an address that cannot be one; it never quotes it."""
     if not url:
         return "This field is required."
@@ -173,19 +200,22 @@ def _address_problem(url: str) -> str:
     return ""
 
 
-def _post(url: str, body: bytes, headers: Mapping[str, str], *, private_allowed: bool) -> Answer:
+def call(
+    method: str, url: str, body: bytes, headers: Mapping[str, str], *, private_allowed: bool, whom: str = "channel"
+) -> Answer:
+    """One request to an address that may be called, redirects not followed. Raises TransportError."""
     try:
         target = resolve(url, private_allowed=private_allowed)
     except AddressRefused as error:
         raise TransportError(f"Not sent: {error}.", permanent=True) from None
     except (OSError, UnicodeError):
-        raise TransportError("The channel's host name does not resolve.") from None
+        raise TransportError(f"The {whom}'s host name does not resolve.") from None
     parts = urlsplit(url)
     host = f"[{target.ip}]" if ":" in target.ip else target.ip
     pinned = urlunsplit(parts._replace(netloc=f"{host}:{parts.port}" if parts.port else host))
     try:
         request = httpx.Request(
-            "POST",
+            method,
             pinned,
             content=body,
             headers={
@@ -200,9 +230,9 @@ def _post(url: str, body: bytes, headers: Mapping[str, str], *, private_allowed:
         )
         return _exchange(request)
     except httpx.TimeoutException as error:
-        raise TransportError(f"The channel did not answer in time ({type(error).__name__}).") from None
+        raise TransportError(f"The {whom} did not answer in time ({type(error).__name__}).") from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise TransportError(f"The channel cannot be reached ({type(error).__name__}).") from None
+        raise TransportError(f"The {whom} cannot be reached ({type(error).__name__}).") from None
 
 
 def _exchange(request: httpx.Request) -> Answer:

@@ -72,6 +72,12 @@ class DiscordTransport(HttpTransport):
             all_asked += [parse_retry_after(value, now=now) for value in asked]
         return max((seconds for seconds in all_asked if seconds is not None), default=None)
 
+    def quiet_seconds(self, answer: Answer) -> float:
+        """Its bucket is empty: Discord bans for a while who goes on to be told so."""
+        if answer.headers.get("x-ratelimit-remaining") != "0":
+            return 0.0
+        return parse_retry_after(answer.headers.get("x-ratelimit-reset-after"), now=timezone.now()) or 0.0
+
 
 def _description(message: Message) -> str:
     links = " · ".join(f"[{fitted(words, _LONGEST_NAME, _escape)}]({address})" for words, address in message.links)

@@ -1,12 +1,13 @@
 """E-mail: HTML and text, one mail to each address, threads by incident.
 
-A mail that one address took must not come twice, and the outbox tries a whole message again. So it is tried again only
-while nobody took it; where some did and others not, it counts as delivered and the receipt names the others.
+A mail that one address took must not come twice: who refused it for now is tried again alone. Who refused it for good
+is named in the receipt, where others took it.
 """
 
+import functools
 import smtplib
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
@@ -16,9 +17,10 @@ from typing import Any
 from django.template.loader import render_to_string
 from django.utils import timezone
 
-from alerts.core.message import Message, truncate
+from alerts.core.message import Message, to_person, truncate
 from alerts.models import AlertChannel
 from alerts.transports.base import Receipt, Transport, TransportError
+from alerts.transports.letterhead import Letterhead
 from alerts.transports.options import addresses, is_address, yes_or_no
 from alerts.transports.smtp import MailServer
 from alerts.transports.text import facts, legible, more, printable
@@ -45,21 +47,32 @@ class EmailTransport(Transport):
             )
         return wrong
 
+    def may_merge(self, channel: AlertChannel) -> bool:
+        """What is for one person alone is not put into one mail with what is for others."""
+        return not channel.options.get("owners")
+
     def send(self, channel: AlertChannel, message: Message) -> Receipt:
         server = MailServer.read()
         recipients = _recipients(channel, message)
         if not recipients:
             return Receipt(None, "Not sent: it concerns nobody whose mail address is known.")
-        mail = compose(message, sender=server.sender)
-        mail["Date"] = format_datetime(timezone.now())
-        taken, refused = _send_each(server, mail, recipients)
-        if not taken:
-            raise next((one for one in refused.values() if not one.permanent), next(iter(refused.values())))
+        taken, refused = _send_each(server, _mails(channel, message, sender=server.sender), recipients)
         others = "; ".join(f"not to {address}: {error}" for address, error in refused.items())
-        return Receipt(250, f"Sent to {len(taken)} of {len(recipients)}. {others}".strip())
+        said = truncate(f"Sent to {len(taken)} of {len(recipients)}. {others}".strip(), _LONGEST_VALUE)
+        if left := tuple(address for address, error in refused.items() if not error.permanent):
+            first = refused[left[0]]
+            raise TransportError(
+                said if len(recipients) > 1 else str(first),
+                status=first.status,
+                retry_after=first.retry_after,
+                left=left,
+            )
+        if not taken:
+            raise next(iter(refused.values()))
+        return Receipt(250, said)
 
     def preview(self, channel: AlertChannel, message: Message) -> dict[str, Any]:
-        mail = compose(message, sender=_PREVIEWED)
+        mail = compose(message if channel.options.get("to") else to_person(message), sender=_PREVIEWED)
         parts = {part.get_content_type(): part.get_content() for part in mail.walk() if not part.is_multipart()}
         return {
             "to": _recipients(channel, message),
@@ -82,19 +95,24 @@ def compose(message: Message, *, sender: str) -> EmailMessage:
         # Nobody was ever sent this one; readers thread by it all the same (RFC 5256, 3).
         for name in ("In-Reply-To", "References"):
             mail[name] = f"<incident-{_atom(message.incident_id)}@{domain}>"
+    # For rules of a mailbox.
+    mail["X-Tollkeeper-Alert-Type"] = _atom(message.alert_type)
     # Keeps holiday notices from being sent back (RFC 3834, 5).
     mail["Auto-Submitted"] = "auto-generated"
     mail["X-Auto-Response-Suppress"] = "All"
     shown = _shown(plain)
-    mail.set_content(render_to_string("alerts/mail.txt", shown))
-    mail.add_alternative(render_to_string("alerts/mail.html", shown), subtype="html")
+    template = "letter" if message.style == "letter" else "mail"
+    mail.set_content(render_to_string(f"alerts/{template}.txt", shown))
+    mail.add_alternative(render_to_string(f"alerts/{template}.html", shown), subtype="html")
     for name, text in message.files:
         mail.add_attachment(text.encode("utf-8", "replace"), maintype="text", subtype="csv", filename=_file_name(name))
     return mail
 
 
 def _recipients(channel: AlertChannel, message: Message) -> list[str]:
-    """Each once, however it is written; what is no address is left out."""
+    """Each once, however it is written; what is no address is left out, and who has got it already."""
+    if message.only_to:
+        return [one for one in message.only_to if is_address(one)]
     wanted = [*channel.options.get("to", ()), *(message.recipients if channel.options.get("owners") else ())]
     found: dict[str, str] = {}
     for one in filter(is_address, wanted):
@@ -102,8 +120,21 @@ def _recipients(channel: AlertChannel, message: Message) -> list[str]:
     return list(found.values())
 
 
+def _mails(channel: AlertChannel, message: Message, *, sender: str) -> Callable[[str], EmailMessage]:
+    """By address: the alert for those whom the channel names, a letter for those whom it concerns."""
+    named = {one.lower() for one in channel.options.get("to", ())}
+
+    @functools.cache
+    def composed(is_named: bool) -> EmailMessage:
+        mail = compose(message if is_named else to_person(message), sender=sender)
+        mail["Date"] = format_datetime(timezone.now())
+        return mail
+
+    return lambda address: composed(address.lower() in named)
+
+
 def _send_each(
-    server: MailServer, mail: EmailMessage, recipients: Iterable[str]
+    server: MailServer, mail_for: Callable[[str], EmailMessage], recipients: Iterable[str]
 ) -> tuple[list[str], dict[str, TransportError]]:
     """Who took it, and why the others did not. Raises TransportError when nobody could be asked."""
     taken: list[str] = []
@@ -114,7 +145,7 @@ def _send_each(
         with server.connected() as connection:
             while left:
                 _ensure_time(deadline)
-                if error := _send_one(server, connection, mail, left[0]):
+                if error := _send_one(server, connection, mail_for(left[0]), left[0]):
                     refused[left[0]] = error
                 else:
                     taken.append(left[0])
@@ -154,12 +185,17 @@ def _shown(message: Message) -> dict[str, Any]:
     return {
         "heading": truncate(message.heading, _LONGEST_VALUE),
         "colour": _COLOURS.get(message.kind) or _COLOURS.get(message.level, _COLOURS["Low"]),
-        "facts": [(name, truncate(value, _LONGEST_VALUE)) for name, value in facts(message)[:_MOST_LINES]],
+        "facts": [(name, truncate(value, _LONGEST_VALUE)) for name, value in _facts(message)[:_MOST_LINES]],
         "sections": sections,
         "links": message.links,
         "link": message.link,
         "files": [_file_name(name) for name, _ in message.files],
+        "letterhead": Letterhead.read(),
     }
+
+
+def _facts(message: Message) -> list[tuple[str, str]]:
+    return list(message.details.items()) if message.style == "letter" else facts(message)
 
 
 def _atom(text: str) -> str:

@@ -13,12 +13,14 @@ from typing import Any
 
 from alerts.core.message import Message
 from alerts.models import AlertChannel
-from alerts.transports.base import HttpTransport, Receipt, TransportError
+from alerts.transports.base import Answer, HttpTransport, Receipt, TransportError
 from alerts.transports.options import one_of
 
 VERSION = 1
 _PREFIX = "whsec_"
 _STATUSES = {"repeat": "firing", "escalated": "firing"}
+# A receiver that is being put in order may refuse what it takes later; one that is gone (410) will not come back.
+MOST_REFUSALS = 3
 # LiteLLM's body speaks of a crossing, never of what became of it.
 _AFTERWARDS = frozenset({"escalated", "acknowledged", "resolved"})
 
@@ -49,6 +51,14 @@ class WebhookTransport(HttpTransport):
 
     def payload(self, channel: AlertChannel, message: Message) -> dict[str, Any]:
         return _as_litellm(message) if _is_litellm(channel) else _own(message)
+
+    def classify(self, answer: Answer, said: str) -> TransportError:
+        error = super().classify(answer, said)
+        if answer.status == 410:
+            error.gone = True
+        elif 400 <= answer.status < 500 and error.permanent:
+            error.permanent, error.most_attempts = False, MOST_REFUSALS
+        return error
 
     def send(self, channel: AlertChannel, message: Message) -> Receipt:
         if _is_litellm(channel) and message.kind in _AFTERWARDS:

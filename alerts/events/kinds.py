@@ -55,6 +55,7 @@ GROUPS: tuple[tuple[str, dict[AlertType, str]], ...] = (
             AlertType.DEPLOYMENT_CHANGED: "a deployment was changed",
             AlertType.BUDGET_CHANGED: "a budget was changed",
             AlertType.ALERT_CHANNEL_FAILING: "alerts do not reach a channel; never off",
+            AlertType.ALERT_CHAIN_FAILING: "alerts wait that should be told; never off",
             AlertType.ALERTMANAGER_ALERTS: "an Alertmanager passes on what it is told",
         },
     ),
