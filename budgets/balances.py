@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from django.db.models import Q, Sum
 
@@ -20,6 +20,14 @@ Window = tuple[str, str, str]
 Amounts = list[tuple[datetime, int]]
 
 
+class Grown(NamedTuple):
+    """A balance with what a roll-up has just added to it, in nano-dollars."""
+
+    allowance: Allowance
+    balance: Balance
+    added_nano: int
+
+
 class BalanceBook:
     """What a roll-up adds, entity by entity; `write` once, after the days and where balances are locked."""
 
@@ -30,17 +38,18 @@ class BalanceBook:
     def add(self, entity: Entity, *, amount_nano: int, at: datetime) -> None:
         self._added.setdefault(entity, []).append((at, amount_nano))
 
-    def write(self) -> list[tuple[Allowance, Balance]]:
+    def write(self) -> list[Grown]:
         """Returns the balances that changed."""
         known, calendar = read_balances(self._added), current_calendar()
-        changed = []
+        changed: list[Grown] = []
         for entity, amounts in sorted(self._added.items()):
             for window, allowance in sorted(self._directory.windows(entity).items()):
                 balance = known.pop((*entity, window), None)
-                changed.append((allowance, _grown(balance, allowance, amounts, calendar=calendar)))
+                grown = _grown(balance, allowance, amounts, calendar=calendar)
+                changed.append(Grown(allowance, grown, within(amounts, grown.period_start)))
         # Of windows that are no longer anybody's; what is not kept up to date must not be found.
         Balance.objects.filter(pk__in=[balance.pk for balance in known.values()]).delete()
-        store([balance for _, balance in changed])
+        store([one.balance for one in changed])
         return changed
 
 

@@ -45,6 +45,7 @@ class Entry:
     organization_id: str = ""
     end_user: str = ""
     tags: list[str] = field(default_factory=list)
+    labels: dict[str, str] | None = None
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0

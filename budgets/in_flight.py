@@ -78,6 +78,10 @@ class InFlight:
         self._map[slot * SLOT_BYTES] = 0
         self._free.append(slot)
 
+    @property
+    def opened(self) -> int:
+        return self._count - len(self._free)
+
     def stop(self) -> None:
         """Forget the file if nothing is open; what is open stays for others to settle."""
         if self._map is None:

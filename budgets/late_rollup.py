@@ -11,12 +11,14 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.utils import timezone
 
 import alerts.services
+from alerts.patience import give_up_after
 from budgets.models import UnrolledBatch
 from budgets.rollup import roll_up
 
 logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 2.0
+PATIENCE_SECONDS = 30.0
 # The task comes every two seconds.
 LATE = timedelta(seconds=6)
 
@@ -26,6 +28,26 @@ def roll_up_if_late(*, now: datetime) -> int:
     if not UnrolledBatch.objects.filter(created_at__lte=now - LATE).exists():
         return 0
     return roll_up(now=now)
+
+
+_task_fails = threading.Event()
+
+
+def roll_up_or_tell(*, now: datetime) -> int:
+    """The task's: what the database does to it is told, and settled by the next of this process that goes well.
+
+    Raises django.db.Error.
+    """
+    try:
+        count = roll_up(now=now)
+    except (DatabaseError, InterfaceError) as error:
+        _task_fails.set()
+        alerts.services.emit_database_trouble("roll-up", error)
+        raise
+    if _task_fails.is_set():
+        _task_fails.clear()
+        alerts.services.settle_database_trouble("roll-up")
+    return count
 
 
 class LateRollUp:
@@ -44,6 +66,7 @@ class LateRollUp:
         self._thread.join()
 
     def _work(self) -> None:
+        give_up_after(PATIENCE_SECONDS)
         try:
             while not self._stopping.wait(LOOK_SECONDS):
                 self._look()

@@ -15,15 +15,21 @@ import orjson
 from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, connection
 
 import alerts.services
+from alerts.patience import give_up_after
 from budgets import entries
 from budgets.entries import Entry
 from budgets.in_flight import InFlight, Left, settle_left_behind
 from budgets.killed import KilledCharge, opened, settled
+from budgets.metrics import DATABASE
+from budgets.probe import DatabaseProbe
 from budgets.spool import Spool
 
 logger = logging.getLogger(__name__)
 
 DRAIN_INTERVAL_SECONDS = 2.0
+PROBE_INTERVAL_SECONDS = 1.0
+# A commit takes milliseconds; requests wait for this one.
+COMMIT_SECONDS = 5.0
 # What an entry itself is to blame for; anything else, a read-only database included, is the database's and passes.
 _REFUSED = (DataError, IntegrityError)
 _AWAY = (DatabaseError, InterfaceError)
@@ -63,8 +69,8 @@ class LedgerWriter:
         self._thread = threading.Thread(target=self._work, name="ledger-writer", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._first_look: asyncio.Future[None]
-        self._last_drain = 0.0
         self._last_look = 0.0
+        self._probe = DatabaseProbe(self._tell_away, every_seconds=PROBE_INTERVAL_SECONDS)
         self.spooling = False
 
     def start(self) -> None:
@@ -99,6 +105,15 @@ class LedgerWriter:
         except OSError:
             logger.exception("The disk does not take a record of an attempt in flight")
             raise LedgerUnavailable("the disk does not take a record of what is asked") from None
+
+    @property
+    def in_flight(self) -> int:
+        """How many attempts are open."""
+        return 0 if self._in_flight is None else self._in_flight.opened
+
+    def spooled(self) -> tuple[int, int]:
+        """Entries on disk that the database has not, and their bytes: of this process."""
+        return self._spool.waiting()
 
     def count(self, slot: int, tokens: int) -> None:
         """So many tokens of a stream have gone to the client."""
@@ -143,23 +158,28 @@ class LedgerWriter:
 
     def _work(self) -> None:
         """The writer thread: the only user of its database connection."""
+        give_up_after(COMMIT_SECONDS)
         try:
             self._look_first()
             while True:
                 try:
-                    batch = self._batches.get(timeout=DRAIN_INTERVAL_SECONDS)
+                    batch = self._batches.get(
+                        timeout=PROBE_INTERVAL_SECONDS if self.spooling else DRAIN_INTERVAL_SECONDS
+                    )
                 except queue.Empty:
-                    self._drain()
+                    self._drain_if_possible()
                     self._look_for_the_dead()
                     continue
                 if batch is None:
                     self._drain()
                     return
                 self._finish(batch, self._store([line for line, _, _ in batch]))
-                self._drain_if_due()
+                if self.spooling:
+                    self._drain_if_possible()
                 if time.monotonic() - self._last_look >= DRAIN_INTERVAL_SECONDS:
                     self._look_for_the_dead()
         finally:
+            self._probe.stop()
             connection.close()
 
     def _finish(self, batch: list[_Waiting], lost: frozenset[bytes]) -> None:
@@ -175,7 +195,6 @@ class LedgerWriter:
                 logger.exception("The database is away: ledger entries go to the spool")
                 alerts.services.emit_database_trouble("ledger", error)
                 self.spooling = True
-                self._last_drain = time.monotonic()
             except _NowhereToKeep as error:
                 return error.lines
             else:
@@ -189,13 +208,13 @@ class LedgerWriter:
 
     def _commit(self, lines: Sequence[bytes]) -> None:
         try:
-            entries.insert(lines)
+            _insert(lines)
         except _REFUSED:
             self._commit_one_by_one(lines)
         except _AWAY:
             # A connection that died while idle is found out here; the database itself may be well.
             connection.close()
-            entries.insert(lines)
+            _insert(lines)
 
     def _commit_spooled(self, lines: Sequence[bytes]) -> None:
         """A disk may have damaged a line; the database would call that a failure of its own."""
@@ -210,7 +229,7 @@ class LedgerWriter:
         lost = set()
         for line in lines:
             try:
-                entries.insert([line])
+                _insert([line])
             except _REFUSED:
                 logger.exception("The database refuses a ledger entry: kept in the folder of rejected entries")
                 try:
@@ -252,12 +271,12 @@ class LedgerWriter:
             assert self._loop is not None
             self._loop.call_soon_threadsafe(self._on_settled, lines)
 
-    def _drain_if_due(self) -> None:
-        if self.spooling and time.monotonic() - self._last_drain >= DRAIN_INTERVAL_SECONDS:
+    def _drain_if_possible(self) -> None:
+        """Requests wait for this thread, which therefore does not ask a database that may not answer."""
+        if not self.spooling or self._probe.answers():
             self._drain()
 
     def _drain(self) -> None:
-        self._last_drain = time.monotonic()
         if not self.spooling and not self._spool.pending():
             return
         try:
@@ -267,11 +286,25 @@ class LedgerWriter:
                 alerts.services.settle_database_trouble("ledger")
             self.spooling = False
         except _AWAY as error:
-            alerts.services.emit_database_trouble("ledger", error)
             connection.close()
-            logger.warning("Ledger entries wait in the spool: the database is away")
+            self._tell_away(error)
         except OSError:
             logger.exception("The spool cannot be read")
+
+    def _tell_away(self, error: Exception) -> None:
+        alerts.services.emit_database_trouble("ledger", error)
+        logger.warning("Ledger entries wait in the spool: the database is away")
+
+
+def _insert(lines: Sequence[bytes]) -> None:
+    began = time.perf_counter()
+    try:
+        entries.insert(lines)
+    except Exception as error:
+        DATABASE.failed(error, "ledger_commit")
+        raise
+    if lines:
+        DATABASE.answered(time.perf_counter() - began)
 
 
 def _is_object(line: bytes) -> bool:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from budgets.models import ModelPrice
@@ -16,6 +16,7 @@ class BookEntry:
     model: str
     prices: Mapping[str, Any]
     limits: Mapping[str, int | None]
+    deprecation_date: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +40,11 @@ def load_price_book(*, now: datetime) -> PriceBook:
     patterns: dict[str, list[tuple[str, BookEntry]]] = {}
     rows = ModelPrice.objects.current(now=now).order_by()
     limits = ("max_tokens", "max_input_tokens", "max_output_tokens")
-    for provider, model, prices, *most in rows.values_list("provider", "model", "prices", *limits):
+    columns = ("provider", "model", "prices", "deprecation_date", *limits)
+    for provider, model, prices, deprecation_date, *most in rows.values_list(*columns):
         if not prices:
             continue
-        entry = BookEntry(model, prices, dict(zip(limits, most, strict=True)))
+        entry = BookEntry(model, prices, dict(zip(limits, most, strict=True)), deprecation_date)
         if "*" in model:
             patterns.setdefault(provider, []).append((model, entry))
         else:

@@ -6,7 +6,7 @@ Only what has changed since the row in force becomes a row, so that importing a 
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from teams import actor, revisions
 # An entry that describes what the others may hold.
 _SAMPLE = "sample_spec"
 _LIMITS = ("max_tokens", "max_input_tokens", "max_output_tokens")
+_KEPT = ("prices", "deprecation_date", *_LIMITS)
 # LiteLLM has several names for some of its providers; deployments name the one on the right.
 _PROVIDERS = {"azure_text": "azure", "bedrock_converse": "bedrock"}
 _FAMILIES = ("vertex_ai-", "fireworks_ai-")
@@ -98,6 +99,7 @@ def _rows(entries: Mapping[str, Any], done: PriceImport, *, now: datetime) -> It
                 provider=provider,
                 model=model,
                 prices=price_fields(entry),
+                deprecation_date=_date(entry.get("deprecation_date")),
                 effective_from=now,
                 source=PriceSource.IMPORT,
                 created_by=who,
@@ -112,7 +114,7 @@ def _is_news(key: str, row: ModelPrice, in_force: Mapping[Name, ModelPrice], don
     if stored is None:
         done.added.append(key)
         return True
-    if all(getattr(stored, name) == getattr(row, name) for name in ("prices", *_LIMITS)):
+    if all(getattr(stored, name) == getattr(row, name) for name in _KEPT):
         done.unchanged += 1
         return False
     if stored.source == PriceSource.ADMIN:
@@ -151,3 +153,11 @@ def _whole(value: Any) -> int | None:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return value if type(value) is int and 0 < value < _MOST_TOKENS else None
+
+
+def _date(value: Any) -> date | None:
+    """None for what is no date, such as the map's own sentence about how to write one."""
+    try:
+        return datetime.fromisoformat(value).date() if isinstance(value, str) else None
+    except ValueError:
+        return None

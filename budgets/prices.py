@@ -6,7 +6,7 @@ Prices are looked up when the routing table is built, never while a request wait
 import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import orjson
@@ -86,6 +86,12 @@ def input_limit(*, provider: str, model: str, sources: Sources = NO_SOURCES) -> 
     entry = _entry(provider, model, sources.book)
     limit = _limit(entry.limits.get("max_input_tokens")) if entry else None
     return limit if limit is not None else context_window(provider=provider, model=model)
+
+
+def deprecation_date(*, provider: str, model: str, book: PriceBook) -> date | None:
+    """When the provider takes the model out of service, as the table of prices says."""
+    entry = _entry(provider, model, book)
+    return entry.deprecation_date if entry else None
 
 
 def _limit(value: Any) -> int | None:

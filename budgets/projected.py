@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 import alerts.services
-from alerts.events import BudgetProjected
+from alerts.events import BudgetProjected, Mail
 from budgets.budget_events import dollars, facts
+from budgets.concerned import concerned_by
 from budgets.core.allowances import of_model, owner_and_model
 from budgets.directory import Entity
 from budgets.models import Balance, Scope
@@ -18,13 +19,13 @@ SPENT_WITHIN = timedelta(days=7)
 # A budget that is never reset has no end before which it should last.
 ENDLESS_WITHIN = timedelta(days=14)
 _OWNERS = {Scope.KEY_MODEL: Scope.KEY, Scope.TEAM_MODEL: Scope.TEAM}
-_PARTS = {Scope.KEY: Scope.KEY_MODEL, Scope.TEAM: Scope.TEAM_MODEL}
+PARTS = {Scope.KEY: Scope.KEY_MODEL, Scope.TEAM: Scope.TEAM_MODEL}
 
 
 def tell_projected(*, now: datetime) -> int:
     """How many budgets are led over their limit. What is used up already was told by who counts the spend."""
-    count, spenders = 0, _spenders(now)
-    while some := list(islice(spenders, BATCH)):
+    count, every = 0, spenders(now - SPENT_WITHIN)
+    while some := list(islice(every, BATCH)):
         for (scope, entity_id), windows in standings(some, now=now).items():
             for one in windows:
                 if _is_short(one, now=now):
@@ -33,9 +34,9 @@ def tell_projected(*, now: datetime) -> int:
     return count
 
 
-def _spenders(now: datetime) -> Iterator[Entity]:
-    """Once each, in order."""
-    rows = Balance.objects.filter(last_at__gte=now - SPENT_WITHIN).order_by("scope", "entity_id")
+def spenders(since: datetime) -> Iterator[Entity]:
+    """Whoever has spent something since then, once each, in order."""
+    rows = Balance.objects.filter(last_at__gte=since).order_by("scope", "entity_id")
     seen: set[Entity] = set()
     for scope, entity_id in rows.values_list("scope", "entity_id").distinct().iterator(chunk_size=2000):
         owner = _OWNERS.get(Scope(scope))
@@ -57,14 +58,15 @@ def _event(scope: str, entity_id: str, one: Standing) -> BudgetProjected:
     assert one.projection.exhausted_at is not None
     ends_at = one.projection.spend_at_end_nano
     if one.model:
-        scope, entity_id = str(_PARTS[Scope(scope)]), of_model(entity_id, one.model)
+        scope, entity_id = str(PARTS[Scope(scope)]), of_model(entity_id, one.model)
     return BudgetProjected(
         exhausted_at=one.projection.exhausted_at.isoformat(timespec="minutes"),
         projected_spend="" if ends_at is None else dollars(ends_at),
         **facts(
             scope,
             entity_id,
-            threshold="projected",
+            concerned=concerned_by(scope, entity_id, thresholds=()),
+            mail=Mail.MAX_BUDGET,
             spent_nano=one.spent_nano,
             max_nano=one.max_nano,
             soft_nano=one.soft_nano,

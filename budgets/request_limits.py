@@ -108,6 +108,11 @@ class RequestLimits:
         self._rules = _Rules()
         self._seen: tuple[Any, ...] = ()
 
+    @property
+    def everybody(self) -> Mapping[Entity, tuple[Allowance, ...]]:
+        """The budgets of tags and of what is nobody's own."""
+        return self._rules.everybody
+
     def refresh(self, *, policy: LimitPolicy, calendar: Calendar, revision: object) -> None:
         """Read again what changed. Raises django.db.Error."""
         adjusted = SpendAdjustment.objects.aggregate(last=Max("pk"))["last"]
@@ -180,7 +185,7 @@ class RequestLimits:
         if (found := _remembered(entity, rules, now=now)) is None:
             made_at = customer.created_at if customer else EVER
             budgets = allowances(limits, scope=Scope.CUSTOMER, entity_id=customer_id, created_at=made_at)
-            found = _counters(budgets, rules, now=now) + _rates("end_user", customer_id, limits)
+            found = _counters(budgets, rules, now=now) + rates("end_user", customer_id, limits)
             _remember(entity, found, rules, now=now)
         return found
 
@@ -191,16 +196,16 @@ def _learn(principal: Principal, rules: _Rules, *, now: datetime) -> _Known:
     for scope, entity_id, own in _owners(principal, rules.policy):
         budgets += allowances(own, scope=scope, entity_id=entity_id, created_at=principal.created_at)
     always = _counters(budgets, rules, now=now)
-    rates = [
+    rated = [
         ("api_key", principal.key_hash, limits.key),
         ("team", principal.team_id, limits.team),
         ("team_member", f"{principal.user_id} in team {principal.team_id}", limits.member),
         ("user", principal.user_id, limits.user),
         ("organization", principal.organization_id, limits.organization),
     ]
-    for name, value, own in rates:
+    for name, value, own in rated:
         if value and own is not NO_LIMITS:
-            always += _rates(name, value, own)
+            always += rates(name, value, own)
     always += _parallel_defaults(principal, rules.policy)
     by_model = _by_model(principal, rules, now=now)
     # What a key with a temporary increase may spend changes when that ends.
@@ -255,16 +260,19 @@ def _by_model(principal: Principal, rules: _Rules, *, now: datetime) -> dict[str
                 if one.scope == scope and one.entity_id == of_model(owner, model)
             ]
             found[model] = found.get(model, NO_CHECKS) + _counters(budgets, rules, now=now)
-    rates = (
+    of_models = (
         ("model_per_key", principal.key_hash, principal.key_metadata, principal.limits.key),
         ("model_per_team", principal.team_id, principal.team_metadata, NO_LIMITS),
     )
-    for name, value, metadata, beside in rates:
-        rpm, tpm = (_of_models(metadata, beside, kind) for kind in ("rpm_limit", "tpm_limit"))
-        for model in {*rpm, *tpm}:
-            own = LimitSet(rpm=rpm.get(model), tpm=tpm.get(model))
-            found[model] = found.get(model, NO_CHECKS) + _rates(name, f"{value}:{model}", own)
+    for name, value, metadata, beside in of_models:
+        for model, own in rates_of_models(metadata, beside).items():
+            found[model] = found.get(model, NO_CHECKS) + rates(name, f"{value}:{model}", own)
     return found
+
+
+def rates_of_models(metadata: Mapping[str, Any], limits: LimitSet) -> dict[str, LimitSet]:
+    rpm, tpm = (_of_models(metadata, limits, kind) for kind in ("rpm_limit", "tpm_limit"))
+    return {model: LimitSet(rpm=rpm.get(model), tpm=tpm.get(model)) for model in {**rpm, **tpm}}
 
 
 def _of_models(metadata: Mapping[str, Any], limits: LimitSet, kind: str) -> dict[str, int]:
@@ -279,9 +287,7 @@ def _of_models(metadata: Mapping[str, Any], limits: LimitSet, kind: str) -> dict
 
 def _by_tag(principal: Principal) -> dict[str, Checks]:
     rpm = _numbers(principal.key_metadata.get("tag_rpm_limit"))
-    return {
-        tag: _rates("tag_per_key", f"{principal.key_hash}:{tag}", LimitSet(rpm=limit)) for tag, limit in rpm.items()
-    }
+    return {tag: rates("tag_per_key", f"{principal.key_hash}:{tag}", LimitSet(rpm=limit)) for tag, limit in rpm.items()}
 
 
 def _of_everybody(entities: Iterable[Entity], rules: _Rules, *, now: datetime) -> Checks:
@@ -321,7 +327,8 @@ def _counters(budgets: Iterable[Allowance], rules: _Rules, *, now: datetime) -> 
     return Checks(counters=tuple(found))
 
 
-def _rates(name: str, value: str, limits: LimitSet) -> Checks:
+def rates(name: str, value: str, limits: LimitSet) -> Checks:
+    """The rate limits of one holder. `name` is LiteLLM's word for its kind."""
     key = f"{name}:{value}"
     meters = []
     if limits.rpm is not None or limits.tpm is not None:

@@ -1,11 +1,11 @@
-"""From ledger entries to what they add up to: days and balances, and the thresholds of budgets that they cross.
+"""From ledger entries to what they add up to: days, hours, balances, totals, and the thresholds that they cross.
 
 Entries of one commit wait as one UnrolledBatch. A roll-up takes some, adds them and deletes them in one transaction,
 so each entry counts exactly once, whatever dies when. One roll-up runs at a time, whoever starts it.
 """
 
-import hashlib
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
@@ -14,11 +14,15 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from budgets.balances import BalanceBook
-from budgets.budget_events import tell_crossings
-from budgets.core.allowances import Allowance
+from budgets.additions import add, digest_id
+from budgets.balances import BalanceBook, Grown
+from budgets.budget_events import mark_crossings, tell_crossings
+from budgets.call_times import count_times
+from budgets.call_totals import count_calls
 from budgets.directory import Directory, Payers
-from budgets.models import HEALTH_CHECK_KEY, Balance, DailySpend, Facet, LedgerEntry, UnrolledBatch
+from budgets.entries import Entry, insert
+from budgets.metrics import ROLL_UP
+from budgets.models import HEALTH_CHECK_KEY, DailySpend, Facet, LedgerEntry, UnrolledBatch
 
 # Of one transaction: short enough that a commit of the request path never waits for long.
 MOST_BATCHES = 500
@@ -26,6 +30,7 @@ MOST_ENTRIES = 5000
 # A settlement may still be on its way to where requests are admitted; what is rolled up must have arrived there.
 SETTLED_AFTER = timedelta(seconds=1)
 _LOCK = 7_463_519_001
+Row = dict[str, Any]
 
 
 @contextmanager
@@ -82,15 +87,32 @@ def roll_up_some(*, now: datetime, settled_after: timedelta) -> int:
     """One transaction's worth; 0 when nothing waits."""
     if not UnrolledBatch.objects.filter(created_at__lte=now - settled_after).exists():
         return 0
+    began = time.perf_counter()
+    try:
+        count = _roll_up(now=now, settled_after=settled_after)
+    except Exception as error:
+        ROLL_UP.failed(error, "roll_up")
+        raise
+    ROLL_UP.answered(time.perf_counter() - began)
+    return count
+
+
+def _roll_up(*, now: datetime, settled_after: timedelta) -> int:
     with sums_locked():
         batches = _take(before=now - settled_after)
-        ids = [UUID(entry_id) for batch in batches for entry_id in batch.entry_ids]
+        ids = _ids_of(batches)
         entries = read_entries(ids)
-        # First, since a new balance is made of the days and of what in the ledger waits no longer.
-        UnrolledBatch.objects.filter(pk__in=[batch.pk for batch in batches]).delete()
-        store_days(days_of(entries))
-        tell_crossings(_add_balances(entries), now=now)
+        tell_crossings(_count(batches, entries, now=now), now=now)
     return len(ids)
+
+
+def _count(batches: Sequence[UnrolledBatch], entries: Sequence[Row], *, now: datetime) -> list[Grown]:
+    # First, since a new balance is made of the days and of what in the ledger waits no longer.
+    UnrolledBatch.objects.filter(pk__in=[batch.pk for batch in batches]).delete()
+    store_days(days_of(entries))
+    count_calls(entries)
+    count_times(entries, now=now)
+    return _add_balances(entries)
 
 
 def _take(*, before: datetime) -> list[UnrolledBatch]:
@@ -104,12 +126,29 @@ def _take(*, before: datetime) -> list[UnrolledBatch]:
     return found
 
 
+def _ids_of(batches: Sequence[UnrolledBatch]) -> list[UUID]:
+    return [UUID(entry_id) for batch in batches for entry_id in batch.entry_ids]
+
+
+def add_past(made: Sequence[Entry], *, now: datetime) -> None:
+    """Store entries of the past and count them, at once: nobody is told which thresholds they cross.
+
+    As many as one transaction should take. Raises django.db.Error; then none of them is stored.
+    """
+    ours = {entry.id for entry in made}
+    with sums_locked():
+        insert([entry.encode() for entry in made])
+        waiting = UnrolledBatch.objects.order_by("-pk").iterator(chunk_size=100)
+        batches = [next(batch for batch in waiting if ours.issuperset(_ids_of([batch])))]
+        mark_crossings(_count(batches, read_entries(_ids_of(batches)), now=now), now=now)
+
+
 _FIELDS = (
-    "started_at", "ended_at", "key_hash", "user_id", "team_id", "organization_id", "end_user", "tags", "call_type",
-    "model_group", "model", "provider", "deployment_id", "status", "corrects", "amount_nano", "prompt_tokens",
-    "completion_tokens", "cached_tokens", "cache_creation_tokens",
+    "started_at", "first_token_at", "ended_at", "key_hash", "user_id", "team_id", "organization_id", "end_user", "tags",
+    "call_type", "model_group", "model", "provider", "deployment_id", "status", "corrects", "amount_nano",
+    "prompt_tokens", "completion_tokens", "cached_tokens", "cache_creation_tokens", "reasoning_tokens", "units", "unit",
+    "service_tier", "requested_model", "key_alias", "status_code", "error_class", "labels", "price_id",
 )  # fmt: skip
-Row = dict[str, Any]
 _CHUNK = 500
 
 
@@ -122,7 +161,7 @@ def read_entries(ids: Sequence[UUID]) -> list[Row]:
     return found
 
 
-def _add_balances(entries: Sequence[Row]) -> list[tuple[Allowance, Balance]]:
+def _add_balances(entries: Sequence[Row]) -> list[Grown]:
     payers = [payers_of(row) for row in entries]
     directory = Directory(payers)
     book = BalanceBook(directory)
@@ -204,25 +243,9 @@ def _day(at: datetime) -> date:
 
 
 def day_id(agree: Sequence[Any]) -> UUID:
-    text = "\x1f".join(str(part) for part in agree)
-    return UUID(bytes=hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest())
+    return digest_id("\x1f".join(str(part) for part in agree))
 
 
 def store_days(days: Mapping[tuple[Any, ...], Sequence[int]]) -> None:
     """Add to what is there. `days` is as `days_of` makes it."""
-    rows = sorted((day_id(agree), agree, sums) for agree, sums in days.items())
-    columns = ("id", *_AGREE, *_SUMS)
-    table = DailySpend._meta.db_table
-    added = ", ".join(f"{name} = {table}.{name} + excluded.{name}" for name in _SUMS)
-    names, places = ", ".join(columns), ", ".join(["%s"] * len(columns))
-    statement = f"INSERT INTO {table} ({names}) VALUES ({places}) ON CONFLICT (id) DO UPDATE SET {added}"  # noqa: S608
-    adapt = DailySpend._meta.pk.get_db_prep_value
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            statement, [(adapt(key, connection), *map(_plain, agree), *sums) for key, agree, sums in rows]
-        )
-
-
-def _plain(value: Any) -> Any:
-    """SQLite's driver takes neither dates nor members of an enum without complaint."""
-    return value.isoformat() if isinstance(value, date) else str(value)
+    add(DailySpend, {day_id(agree): (agree, sums) for agree, sums in days.items()}, agree=_AGREE, sums=_SUMS)

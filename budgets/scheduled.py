@@ -2,8 +2,11 @@
 
 from datetime import datetime
 
+from django.utils import timezone
+
 from alerts.events import AlertType
 from alerts.services import Job, Report, Span, argument, enabled_alert_types, spend_report_frequency
+from budgets.near_limits import near_limits
 from budgets.report_spans import may_be_summed, report_calendar, span_before, span_of
 from budgets.spend_report import spend_report
 from budgets.user_spend import UserLimits, check_users
@@ -49,7 +52,8 @@ def _days_of(span: Span) -> Duration:
 def _report(job: str, title: str, span: Span, duration: Duration) -> Report:
     calendar = report_calendar()
     before = span_before(span, duration, calendar=calendar)
-    return spend_report(job=job, title=title, span=span, before=before, calendar=calendar)
+    near = near_limits(now=timezone.now())
+    return spend_report(job=job, title=title, span=span, before=before, calendar=calendar, near=near)
 
 
 def _check_span(now: datetime) -> Span:

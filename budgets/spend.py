@@ -3,9 +3,10 @@
 Read from the balances, and from the entries that wait to be rolled up.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from django.db.models import CharField, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Cast, Coalesce
@@ -90,7 +91,7 @@ def spends_since(
     found = {}
     for entity, start in wanted:
         amounts = waiting.get(entity, [])
-        rolled = _rolled(entity, start, balances.get(entity, []))
+        rolled = rolled_up(entity, start, balances.get(entity, []))
         seen = [at for at in (rolled.last_at, *(at for at, _ in amounts)) if at is not None]
         found[entity, start] = Spend(
             period_nano=rolled.period_nano + within(adjustments.get(entity, []), start) + within(amounts, start),
@@ -101,13 +102,32 @@ def spends_since(
 
 
 # They have balances since the first call after their budget was set, and may have spent before.
-_NOT_ALWAYS_COUNTED = frozenset({Scope.KEY_MODEL, Scope.TEAM_MODEL})
+NOT_ALWAYS_COUNTED = frozenset({Scope.KEY_MODEL, Scope.TEAM_MODEL})
 
 
-def _rolled(entity: Entity, start: datetime, balances: Sequence[Balance]) -> Spend:
-    """By the ledger alone."""
-    if entity[0] in _NOT_ALWAYS_COUNTED and not balances:
-        return Spend(period_nano=rolled_since(entity, start), total_nano=rolled_since(entity, EVER))
+class Counted(Protocol):
+    """What a balance says, as a row or less."""
+
+    @property
+    def period_start(self) -> datetime: ...
+
+    @property
+    def spent_nano(self) -> int: ...
+
+    @property
+    def last_at(self) -> datetime | None: ...
+
+
+def rolled_up(
+    entity: Entity,
+    start: datetime,
+    balances: Sequence[Counted],
+    *,
+    sum_since: Callable[[Entity, datetime], int] = rolled_since,
+) -> Spend:
+    """By the ledger alone. `sum_since` is asked where no balance says it."""
+    if entity[0] in NOT_ALWAYS_COUNTED and not balances:
+        return Spend(period_nano=sum_since(entity, start), total_nano=sum_since(entity, EVER))
     by_start = {balance.period_start: balance for balance in balances}
     if (ever := by_start.get(EVER)) is None or ever.last_at is None:
         return NOTHING
@@ -115,7 +135,7 @@ def _rolled(entity: Entity, start: datetime, balances: Sequence[Balance]) -> Spe
         spent = balance.spent_nano
     else:
         # Of a window that is new, or another one than when the last call was counted, there is no balance yet.
-        spent = rolled_since(entity, start) if ever.last_at >= start else 0
+        spent = sum_since(entity, start) if ever.last_at >= start else 0
     return Spend(period_nano=spent, total_nano=ever.spent_nano, last_at=ever.last_at)
 
 

@@ -7,8 +7,9 @@ from datetime import date, timedelta
 from teams.admin.texts import dollars
 
 WIDTH, HEIGHT = 960, 220
+# Of the grid, beside the base.
+LINES = 4
 _LEFT, _TOP, _BOTTOM = 72, 8, 24
-_LINES = 4
 _LABEL_WIDTH = 72
 _CENT = 10**7
 
@@ -39,8 +40,8 @@ class Chart:
 def day_chart(amounts: Mapping[date, int], *, first: date, last: date) -> Chart:
     """Every day from `first` to `last`; nano-dollars. What corrections bring below 0 has no bar."""
     days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
-    step = _step(max([amounts.get(day, 0) for day in days], default=0) or _LINES * _CENT)
-    top = step * _LINES
+    step = round_step(max([amounts.get(day, 0) for day in days], default=0) or LINES * _CENT)
+    top = step * LINES
     slot = (WIDTH - _LEFT) / max(len(days), 1)
     room = HEIGHT - _TOP - _BOTTOM
     gap = min(slot * 0.2, 6)
@@ -59,16 +60,16 @@ def day_chart(amounts: Mapping[date, int], *, first: date, last: date) -> Chart:
                 height=round(height, 2),
             )
         )
-    lines = tuple((round(HEIGHT - _BOTTOM - room * n / _LINES, 2), dollars(step * n)) for n in range(_LINES + 1))
+    lines = tuple((round(HEIGHT - _BOTTOM - room * n / LINES, 2), dollars(step * n)) for n in range(LINES + 1))
     return Chart(bars=tuple(bars), lines=lines, labels=_labels(days, slot))
 
 
-def _step(most: int) -> int:
+def round_step(most: int) -> int:
     """The smallest of 1, 2 and 5 times a power of ten, so many of which reach `most`."""
     power = 1
     while True:
         for factor in (1, 2, 5):
-            if factor * power * _LINES >= most:
+            if factor * power * LINES >= most:
                 return factor * power
         power *= 10
 

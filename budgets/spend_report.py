@@ -10,6 +10,7 @@ from typing import Any
 from alerts.events import SpendReport
 from alerts.services import Report, Span
 from budgets.balances import chunks
+from budgets.near_limits import ABOVE_PERCENT, Near
 from budgets.report_spans import SETTLES_AFTER, dates_of, is_behind
 from budgets.reports import By
 from budgets.spent_between import NOTHING, Spent, is_known, spent_between, total_between
@@ -20,6 +21,7 @@ from teams.periods import UTC_MIDNIGHT, Calendar
 SHOWN = 10
 # What every channel's message has room for is a bound; the rest of the dearest stands on the page of spend.
 IN_FILE = 5000
+IN_CONTENT = 100
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _NO_SPEND = "nothing was spent"
 
@@ -33,8 +35,13 @@ class Line:
     spent: Spent
 
 
-def spend_report(*, job: str, title: str, span: Span, before: Span, calendar: Calendar) -> Report:
-    """`title` has a place for the dates. Of a period in which nothing was spent there is nothing to tell."""
+def spend_report(
+    *, job: str, title: str, span: Span, before: Span, calendar: Calendar, near: Sequence[Near] = ()
+) -> Report:
+    """`title` has a place for the dates, `near` are budgets of which most is used now.
+
+    Of a period in which nothing was spent there is nothing to tell.
+    """
     if not is_known(before.starts_at, span.starts_at, span.ends_at):
         # The ledger is not kept that long: what is left of it would be less than the truth.
         calendar, span, before = UTC_MIDNIGHT, _in_utc(span, calendar), _in_utc(before, calendar)
@@ -54,7 +61,8 @@ def spend_report(*, job: str, title: str, span: Span, before: Span, calendar: Ca
             (f"{heading} ({SHOWN} of {len(found):,})" if len(found) > SHOWN else heading, _said(found, whole))
             for heading, found in lines.items()
             if any(line.id for line in found)
-        ),
+        )
+        + _near_part(near, calendar=calendar),
     )
     content = {
         "first_day": first.isoformat(),
@@ -66,6 +74,10 @@ def spend_report(*, job: str, title: str, span: Span, before: Span, calendar: Ca
             heading: [{"id": line.id, "name": line.name, **asdict(line.spent)} for line in found[:SHOWN]]
             for heading, found in lines.items()
         },
+        "near_limits": [
+            {**asdict(one), "percent": round(one.percent, 1), "ends": one.ends.isoformat() if one.ends else None}
+            for one in near[:IN_CONTENT]
+        ],
     }
     return Report(content=content, events=(event,), csv=_file(lines))
 
@@ -167,6 +179,18 @@ def _said(lines: Sequence[Line], whole: Spent) -> tuple[str, ...]:
         f"{line.name}: {dollars(line.spent.amount_nano)} ({line.spent.amount_nano * 100 / whole.amount_nano:.1f} %)"
         for line in lines[:SHOWN]
     )
+
+
+def _near_part(near: Sequence[Near], *, calendar: Calendar) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    if not near:
+        return ()
+    number = f" ({SHOWN} of {len(near):,})" if len(near) > SHOWN else ""
+    lines = tuple(
+        f"{one.budget_of} {one.name}: {dollars(one.spent_nano)} of {dollars(one.max_nano)} ({one.percent:.1f} %), "
+        + (f"until {one.ends.astimezone(calendar.zone):%Y-%m-%d %H:%M}" if one.ends else "never reset")
+        for one in near[:SHOWN]
+    )
+    return ((f"Budgets above {ABOVE_PERCENT} % now{number}", lines),)
 
 
 def _file(lines: Mapping[str, Sequence[Line]]) -> str:

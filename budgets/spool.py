@@ -25,6 +25,7 @@ class Spool:
         self._folder = folder
         self._process = process or uuid.uuid4().hex
         self._file: IO[bytes] | None = None
+        self._lines: dict[Path, int] = {}
 
     def append(self, lines: Sequence[bytes]) -> None:
         """On disk when this returns. Raises OSError when the disk refuses."""
@@ -39,6 +40,19 @@ class Spool:
             # Whoever waits is told that nothing was stored, so nothing may be found here later.
             self._cut(length)
             raise
+        path = self._folder / Path(self._file.name).with_suffix(".jsonl").name
+        self._lines[path] = self._lines.get(path, 0) + len(lines)
+
+    def waiting(self) -> tuple[int, int]:
+        """Lines of this process that are not drained, and their bytes. From any thread."""
+        lines = size = 0
+        for path, count in list(self._lines.items()):
+            try:
+                size += path.stat().st_size
+                lines += count
+            except FileNotFoundError:
+                self._lines.pop(path, None)
+        return lines, size
 
     def _cut(self, length: int) -> None:
         assert self._file is not None

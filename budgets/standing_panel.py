@@ -49,9 +49,12 @@ def standing_cell(found: Sequence[Standing], *, ever_nano: int) -> SafeString:
     return SafeString(render_to_string("admin/budgets/bar.html", context))
 
 
-def bar_of(one: Standing) -> Bar:
-    """The end of the bar is the budget, or for one that has only a soft mark, what is beyond it."""
-    projected = one.projection.spend_at_end_nano if one.projection else None
+def bar_of(one: Standing, *, forecast_nano: int | None = None) -> Bar:
+    """The end of the bar is the budget, or for one that has only a soft mark, what is beyond it.
+
+    `forecast_nano` is of the period's end, where the standing has no projection.
+    """
+    projected = one.projection.spend_at_end_nano if one.projection else forecast_nano
     soft_only = one.max_nano is None and one.soft_nano is not None
     whole = max(one.soft_nano or 0, one.spent_nano, projected or 0) if soft_only else one.max_nano
     full = one.max_nano is not None and one.spent_nano >= one.max_nano

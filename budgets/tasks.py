@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from budgets import customers, projected, rollup
+from budgets import customers, late_rollup, projected
 from teams.actor import Actor, acting
 from teams.models import ActorSource
 
@@ -18,7 +18,7 @@ def note_customers() -> None:
 
 @shared_task
 def roll_up_ledger() -> None:
-    rollup.roll_up(now=timezone.now())
+    late_rollup.roll_up_or_tell(now=timezone.now())
 
 
 @shared_task

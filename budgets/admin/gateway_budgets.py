@@ -17,7 +17,7 @@ from budgets.standing import Standing, spent_ever, standings
 from budgets.standing_panel import standing_panel
 from teams.admin.filters import ChoiceFilter
 from teams.admin.forms import MONEY
-from teams.admin.page import STAMPS, TECHNICAL
+from teams.admin.page import STAMPS, TECHNICAL, once_a_row
 from teams.admin.scope import GlobalPage
 from teams.admin.texts import unbroken
 from teams.models import Tag
@@ -107,6 +107,7 @@ class GatewayBudgetPage(MoneyPage, GlobalPage):
             row.standings, row.ever_nano = _own(row, found[entity_of(row)]), 0
 
     @display(description="budgets")
+    @once_a_row
     def standing(self, row: GatewayBudget) -> SafeString:
         now, entity = timezone.now(), entity_of(row)
         found = _own(row, standings([entity], now=now)[entity])

@@ -1,24 +1,27 @@
 """Admin pages of the ledger, the prices it was charged by, and adjustments."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django import forms
 from django.contrib import admin
-from django.contrib.admin import SimpleListFilter, display
-from django.db.models import QuerySet
+from django.contrib.admin import DateFieldListFilter, SimpleListFilter, display
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
+from unfold.paginator import InfinitePaginator
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from budgets.core.pricing import Unit
 from budgets.corrections import can_be_corrected, correct_amount, corrected_nano
-from budgets.models import HEALTH_CHECK_KEY, Basis, LedgerEntry, PriceSnapshot, SpendAdjustment
+from budgets.models import HEALTH_CHECK_KEY, Basis, DailySpend, Facet, LedgerEntry, PriceSnapshot, SpendAdjustment
+from teams.admin.page import as_text
 from teams.admin.reach import reach_of
 from teams.admin.texts import dollars
 from teams.admin.verbs import Done, Verb, VerbPage
@@ -45,9 +48,16 @@ class ReadOnlyPage(FactsOnly, ModelAdmin):
 
 @admin.register(PriceSnapshot)
 class PriceSnapshotPage(ReadOnlyPage):
+    fields = ("provider", "model", "source", "shown_rates", "created_at")
+    readonly_fields = ("shown_rates",)
     list_display = ("provider", "model", "source", "created_at")
     list_filter = ("source", "provider")
     search_fields = ("provider", "model")
+
+    @display(description="rates")
+    def shown_rates(self, price: PriceSnapshot) -> SafeString | str:
+        """Nano-dollars per million tokens, images, milliseconds, characters, queries."""
+        return as_text(price.rates)
 
 
 class KindFilter(SimpleListFilter):
@@ -89,6 +99,23 @@ class OrganizationFilter(SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[LedgerEntry]) -> QuerySet[LedgerEntry]:
         return queryset.filter(organization_id=self.value()) if self.value() else queryset
+
+
+class ProviderFilter(SimpleListFilter):
+    """Those with a price, and those of the last two days' sums: the ledger would be read whole to name all of its."""
+
+    title = "provider"
+    parameter_name = "provider"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        yesterday = timezone.now().date() - timedelta(days=1)
+        priced = PriceSnapshot.objects.order_by().values_list("provider")
+        lately = DailySpend.objects.filter(facet=Facet.CALLS, day__gte=yesterday).order_by().values_list("provider")
+        names = {name for (name,) in priced.union(lately)} | {self.value() or ""}
+        return [(name, name) for name in sorted(names - {""})]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[LedgerEntry]) -> QuerySet[LedgerEntry]:
+        return queryset.filter(provider=self.value()) if self.value() else queryset
 
 
 class PriceFilter(SimpleListFilter):
@@ -135,6 +162,10 @@ CORRECT = Verb(
 
 @admin.register(LedgerEntry)
 class LedgerEntryPage(FactsOnly, VerbPage):
+    """There may be tens of millions: they are neither counted nor put in an order that no index has."""
+
+    paginator = InfinitePaginator
+    sortable_by = ("started_at",)
     verbs = (CORRECT,)
     facts = ("corrections",)
     list_display = (
@@ -149,11 +180,23 @@ class LedgerEntryPage(FactsOnly, VerbPage):
         "amount",
         "basis",
     )
-    list_filter = (KindFilter, "status", "basis", PriceFilter, OrganizationFilter, "stream", "unit", "provider")
+    list_filter = (
+        KindFilter, ("started_at", DateFieldListFilter), "status", "basis", PriceFilter, OrganizationFilter, "stream",
+        "unit", ProviderFilter,
+    )  # fmt: skip
     search_fields = ("=call_id", "=upstream_id", "=key_hash")
     search_help_text = "A call id, an upstream id or the hash of a key."
-    date_hierarchy = "started_at"
     show_full_result_count = False
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: "QuerySet[Any]", search_term: str
+    ) -> tuple["QuerySet[Any]", bool]:
+        """A call id has an index, which a search for all three at once would not use."""
+        text = search_term.strip().replace("\x00", "")
+        if not text:
+            return queryset, False
+        calls = queryset.filter(call_id=text)
+        return (calls if calls.order_by().exists() else queryset.filter(Q(upstream_id=text) | Q(key_hash=text))), False
 
     @display(description="units", ordering="units")
     def counted(self, entry: LedgerEntry) -> str:

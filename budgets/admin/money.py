@@ -15,7 +15,7 @@ from budgets.directory import Entity
 from budgets.models import Scope
 from budgets.standing import spent_ever, standings
 from budgets.standing_panel import standing_cell, standing_panel
-from teams.admin.page import Fieldsets
+from teams.admin.page import Fieldsets, once_a_row
 from teams.admin.verbs import VerbPage
 
 SPEND = "Spend"
@@ -43,6 +43,7 @@ class MoneyPage(VerbPage):
             know_standing(rows, self.entity)
 
     @display(description="budgets")
+    @once_a_row
     def standing(self, row: Any) -> SafeString:
         now, entity = timezone.now(), self.entity(row)
         found = standings([entity], now=now)[entity]

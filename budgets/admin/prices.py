@@ -19,7 +19,7 @@ from budgets.core.pricing import MILLION, NANO, Rate
 from budgets.models import ModelPrice
 from budgets.prices import price_of_fields
 from teams.admin.filters import ChoiceFilter, FieldFilter
-from teams.admin.page import STAMPS, TECHNICAL
+from teams.admin.page import STAMPS, TECHNICAL, once_a_row
 from teams.admin.scope import GlobalPage
 from teams.admin.texts import minute
 
@@ -28,7 +28,8 @@ _COLORS = {FUTURE: "info", CURRENT: "success", FORMER: "warning"}
 # A form may stay open for a while before it is sent.
 _PATIENCE = timedelta(hours=1)
 _FORM_FIELDS = (
-    "provider", "model", "prices", "effective_from", "max_tokens", "max_input_tokens", "max_output_tokens", "note",
+    "provider", "model", "prices", "effective_from", "max_tokens", "max_input_tokens", "max_output_tokens",
+    "deprecation_date", "note",
 )  # fmt: skip
 
 
@@ -72,7 +73,7 @@ class ModelPricePage(GlobalPage):
     fieldsets = (
         ("Model", {"fields": ("provider", "model", "standing", "another")}),
         ("Price", {"fields": ("readable", "prices", "effective_from", "note")}),
-        ("Limits", {"fields": ("max_input_tokens", "max_output_tokens", "max_tokens")}),
+        ("Limits", {"fields": ("max_input_tokens", "max_output_tokens", "max_tokens", "deprecation_date")}),
         (
             TECHNICAL,
             {
@@ -124,6 +125,7 @@ class ModelPricePage(GlobalPage):
         return minute(row.effective_from)
 
     @admin.display(description="state")
+    @once_a_row
     def standing(self, row: ModelPrice) -> str:
         now = timezone.now()
         return _state(row, _current([row], now=now), now=now)

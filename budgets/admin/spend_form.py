@@ -119,7 +119,7 @@ class SpendForm(forms.Form):
             first=self.cleaned_data["first"],
             last=self.cleaned_data["last"],
             where=where,
-            any_of=() if reach_of(self._request).sees_everything else _own(self._request),
+            any_of=() if reach_of(self._request).sees_everything else own_calls(self._request),
         )
 
     @property
@@ -137,7 +137,7 @@ def hashes_of_name(text: str) -> list[str]:
     return list(hashes_of(number)) if number is not None else [text]
 
 
-def _own(request: HttpRequest) -> tuple[dict[By, list[str]], ...]:
+def own_calls(request: HttpRequest) -> tuple[dict[By, list[str]], ...]:
     """What somebody asked for in person, and what was asked for teams and organizations that they administer."""
     reach = reach_of(request)
     organizations = sorted(reach.administered_organizations)

@@ -47,6 +47,10 @@ class LocalAdmission:
         """How many counters, meters and parallel limits are remembered."""
         return len(self._counters) + len(self._meters) + len(self._parallels)
 
+    def held_nano(self) -> int:
+        """Of all counters together. From any thread."""
+        return sum(counter.held for counter in list(self._counters.values()))
+
     def run(self, ops: Sequence[Op], *, now_ms: int) -> list[Answer | None]:
         """One after the other; None for those that nobody waits for."""
         answers: list[Answer | None] = []
@@ -61,6 +65,11 @@ class LocalAdmission:
                 self._seed(op, now_ms)
         self._forget(now_ms)
         return answers
+
+    def used(self, key: str, *, now_ms: int) -> tuple[int, int]:
+        """Requests and tokens of a meter; any thread may ask."""
+        meter = self._meters.get(key)
+        return (0, 0) if meter is None else meter.used(now_ms)
 
     def put_counter(self, key: str, *, spent_nano: int, held_nano: int, expires_at: int) -> None:
         """Replace what is known of a counter by what somebody knows better."""

@@ -43,6 +43,12 @@ class Meter:
         self.first = end
         return current
 
+    def used(self, now_ms: int) -> tuple[int, int]:
+        """Requests and tokens in the window. Drops nothing, so that any thread may look."""
+        oldest = now_ms // self.width - BUCKETS
+        live = [found for index, found in list(self.buckets.items()) if index >= oldest]
+        return sum(found[0] for found in live), sum(found[1] for found in live)
+
     def count(self, bucket: int, *, tokens: int) -> None:
         """One more request."""
         found = self._bucket(bucket)

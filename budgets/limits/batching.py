@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from budgets.core.admission import Answer, Ask, Granted, Op, Refused, RefusedBy, Seed, Settle, settlement
 from budgets.core.local_admission import LocalAdmission
+from budgets.limits.meters_used import MetersUsed
 from budgets.limits.own import Own
 from budgets.limits.redis_store import RedisStore, Unreachable
 from budgets.limits.sql_store import SpentNow, SqlStore, WhenUnknown
@@ -50,6 +51,7 @@ class Admission:
     ) -> None:
         self._clock = clock
         self._local = LocalAdmission()
+        self.meters_used = MetersUsed(redis_url, self._local, clock)
         self._shared: _Shared | None = None
         if redis_url:
             self._shared = _Shared(redis_url, spent_now=spent_now, when_unknown=when_unknown, clock=clock)
@@ -58,6 +60,10 @@ class Admission:
     def is_degraded(self) -> bool:
         """Whether Redis should be there and is away."""
         return self._shared is not None and self._shared.is_degraded
+
+    def held_nano(self) -> int:
+        """What requests of this process hold, of all counters together. From any thread."""
+        return self._shared.own.held_nano() if self._shared else self._local.held_nano()
 
     @property
     def processes(self) -> int:
@@ -72,6 +78,7 @@ class Admission:
         """Everything given so far has its effect when this returns, and this process holds nothing any more."""
         if self._shared:
             await self._shared.stop()
+        self.meters_used.close()
 
     async def admit(self, ask: Ask) -> Answer:
         """Granted is to be ended by `settle`; after Unseeded, read the ledger, `seed` and ask again."""
@@ -104,10 +111,10 @@ class _Shared:
     def __init__(
         self, redis_url: str, *, spent_now: SpentNow, when_unknown: WhenUnknown, clock: Callable[[], float]
     ) -> None:
-        own, process = Own(), uuid4().hex
-        self._redis = RedisStore(redis_url, process=process, own=own)
+        self.own, process = Own(), uuid4().hex
+        self._redis = RedisStore(redis_url, process=process, own=self.own)
         self._sql = SqlStore(
-            process=process, own=own, spent_now=spent_now, when_unknown=when_unknown, clock=clock
+            process=process, own=self.own, spent_now=spent_now, when_unknown=when_unknown, clock=clock
         )  # fmt: skip
         self._queue: list[_Waiting] = []
         self._wake = asyncio.Event()

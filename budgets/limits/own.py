@@ -46,5 +46,9 @@ class Own:
     def holds(self) -> Holds:
         return [(key, nano, expires_at) for key, (nano, expires_at) in self._held.items()]
 
+    def held_nano(self) -> int:
+        """Of all counters together. From any thread."""
+        return sum(nano for nano, _ in list(self._held.values()))
+
     def in_flight(self) -> list[tuple[str, int]]:
         return list(self._in_flight.items())

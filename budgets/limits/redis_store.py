@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import secrets
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -16,12 +17,17 @@ from budgets.core.admission import Answer, Op, Settle
 from budgets.limits.own import Own
 from budgets.limits.scripts import BATCH, LEAVE, REGISTER
 from budgets.limits.wire import Wait, decode, encode
+from budgets.metrics import REDIS
 
 TIMEOUT_SECONDS = 0.25
 # Tries in a row before Redis counts as away.
 FAILURES = 3
 
 _FAILED = (RedisError, OSError, TimeoutError)
+
+
+# As metrics name what was asked for.
+_FUNCTIONS = {REGISTER: "register", LEAVE: "leave"}
 
 
 class Unreachable(Exception):
@@ -117,11 +123,18 @@ class RedisStore:
 
     async def _call(self, script: str, *arguments: int | str | bytes) -> Any:
         rest = (0, self._process, self._generation, *arguments)
-        async with asyncio.timeout(TIMEOUT_SECONDS):
-            try:
-                return await self._ask("EVALSHA", self._scripts[script], *rest)
-            except NoScriptError:
-                return await self._ask("EVAL", script, *rest)
+        began = time.perf_counter()
+        try:
+            async with asyncio.timeout(TIMEOUT_SECONDS):
+                try:
+                    reply = await self._ask("EVALSHA", self._scripts[script], *rest)
+                except NoScriptError:
+                    reply = await self._ask("EVAL", script, *rest)
+        except _FAILED as error:
+            REDIS.failed(error, _FUNCTIONS.get(script, "admission"))
+            raise
+        REDIS.answered(time.perf_counter() - began)
+        return reply
 
     async def _ask(self, *command: int | str | bytes) -> Any:
         """On a connection of its own: what redis-py's pool does for each command costs more than the command."""

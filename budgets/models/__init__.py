@@ -1,6 +1,7 @@
 """The ledger, the prices it was charged by, and what it adds up to."""
 
 from budgets.models.balances import Balance, DailySpend, Facet, LedgerHorizon, Scope, SpendAdjustment, UnrolledBatch
+from budgets.models.calls import CallDay, CallHour, CallTotal
 from budgets.models.gateway_budgets import BudgetSource, GatewayBudget
 from budgets.models.holds import CounterHold
 from budgets.models.ledger import HEALTH_CHECK_KEY, Basis, LedgerEntry, PriceSnapshot
@@ -11,6 +12,9 @@ __all__ = [
     "Balance",
     "Basis",
     "BudgetSource",
+    "CallDay",
+    "CallHour",
+    "CallTotal",
     "CounterHold",
     "DailySpend",
     "Facet",

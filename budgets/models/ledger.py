@@ -68,6 +68,7 @@ class LedgerEntry(models.Model):
     organization_id = models.CharField(max_length=255, blank=True, default="", db_default="")
     end_user = models.CharField(max_length=255, blank=True)
     tags = models.JSONField(default=list)
+    labels = models.JSONField(null=True, help_text="Of metrics: what the settings make labels of. Empty: nothing.")
 
     requested_model = models.CharField(max_length=255)
     model_group = models.CharField(max_length=255)

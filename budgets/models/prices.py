@@ -61,6 +61,9 @@ class ModelPrice(Stamps):
     max_tokens = models.PositiveBigIntegerField(null=True, blank=True)
     max_input_tokens = models.PositiveBigIntegerField(null=True, blank=True)
     max_output_tokens = models.PositiveBigIntegerField(null=True, blank=True)
+    deprecation_date = models.DateField(
+        null=True, blank=True, help_text="When the provider takes the model out of service: warned of in time."
+    )
     note = models.CharField(max_length=255, blank=True)
     source = models.CharField(max_length=16, choices=PriceSource, default=PriceSource.ADMIN, editable=False)
 

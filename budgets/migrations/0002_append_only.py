@@ -49,5 +49,6 @@ def let_go(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("budgets", "0007_gateway_budgets")]
+    replaces = [("budgets", "0008_append_only")]
+    dependencies = [("budgets", "0001_squashed")]
     operations = [migrations.RunPython(keep, let_go)]
