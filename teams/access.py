@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from django.db.models import Q, QuerySet
+from django.db.models.functions import Coalesce, Now
 
 from teams.models import (
     MemberRole,
@@ -21,6 +22,17 @@ from teams.models import (
     VirtualKey,
 )
 from teams.snapshot import Principal
+
+# The routes of a key that calls models, and manages nothing in its owner's name.
+MODELS_ONLY = "llm_api_routes"
+
+
+def keys_of(user_id: str) -> QuerySet[VirtualKey]:
+    """Of one person, the newest first.
+
+    Ordered by what no index holds: the index of all keys by their age would be read to its end for who has few.
+    """
+    return VirtualKey.objects.filter(user=user_id).order_by(Coalesce("created_at", Now()).desc(), "-pk")
 
 
 @dataclass(frozen=True)
@@ -158,6 +170,15 @@ class Reach:
         if key.team_id is not None:
             return self.may_in_team(key.team_id, route)
         return key.user_id is not None and key.user_id == self.user_id
+
+    def may_act_with(self, key: VirtualKey) -> bool:
+        """May have it in clear as it is: nobody's, the own one, or any for an admin of everything."""
+        return self.is_admin or key.user_id in (None, self.user_id)
+
+    def restrict_to_models(self, key: VirtualKey) -> None:
+        """Before somebody who may not act in its owner's name sees a key in clear. It is saved afterwards."""
+        if not self.may_act_with(key):
+            key.allowed_routes = [MODELS_ONLY]
 
     def governs_user(self, user: User) -> bool:
         """May change more of a user than the user may: admins of everything, and of an organization the user is in."""

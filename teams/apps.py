@@ -8,7 +8,9 @@ class TeamsConfig(AppConfig):
     verbose_name = "Teams and keys"
 
     def ready(self) -> None:
-        from teams import groups, signals  # noqa: PLC0415 - the models exist only now
+        from alerts.services import set_desks  # noqa: PLC0415 - the models exist only now
+        from teams import desks, groups, signals  # noqa: PLC0415
 
         signals.connect()
         groups.connect()
+        set_desks(desks.desk_of_user)

@@ -6,7 +6,9 @@ A door (admin, API, command) does nothing for it: saving or deleting the row is 
 
 import logging
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -48,16 +50,36 @@ class Story:
 
 @dataclass(frozen=True)
 class Watched:
-    """How a model appears in the trail. `events` gives the alerts for a story, the most particular first."""
+    """How a model appears in the trail. `events` gives the alerts for a story, the most particular first.
+
+    `part_of` are columns that name what it belongs to, with the object type of that.
+    """
 
     object_type: str
     events: Callable[[Story], Sequence[Event]] = lambda _: ()
     ignored: frozenset[str] = frozenset()
     changed: Callable[[models.Model], None] = lambda _: None
     many: Sequence[str] = field(default_factory=tuple)
+    part_of: Mapping[str, str] = field(default_factory=dict)
 
 
 _watched: dict[str, Watched] = {}
+_unwatched: ContextVar[bool] = ContextVar("unwatched", default=False)
+
+
+@contextmanager
+def unwatched() -> Iterator[None]:
+    """What is changed in here is no change by anybody, such as the demo's rows: not in the trail, and not told.
+
+    Whoever does it counts the revisions up.
+    """
+    token = _unwatched.set(True)
+    try:
+        yield
+    finally:
+        _unwatched.reset(token)
+
+
 _NEVER_TOLD = frozenset({"created_at", "updated_at", "created_by", "updated_by", "last_login", "date_joined"})
 
 
@@ -99,11 +121,19 @@ def watch(model: type[models.Model], watched: Watched) -> None:
         _record(watched, instance, DELETED, filled(values_of(instance, watched)), None)
         watched.changed(instance)
 
-    pre_save.connect(before_save, sender=model, weak=False, dispatch_uid=f"audit-before-{name}")
-    post_save.connect(after_save, sender=model, weak=False, dispatch_uid=f"audit-saved-{name}")
-    post_delete.connect(after_delete, sender=model, weak=False, dispatch_uid=f"audit-deleted-{name}")
+    pre_save.connect(_while_watched(before_save), sender=model, weak=False, dispatch_uid=f"audit-before-{name}")
+    post_save.connect(_while_watched(after_save), sender=model, weak=False, dispatch_uid=f"audit-saved-{name}")
+    post_delete.connect(_while_watched(after_delete), sender=model, weak=False, dispatch_uid=f"audit-deleted-{name}")
     for relation in watched.many:
         _watch_relation(model, watched, relation)
+
+
+def _while_watched(receiver: Callable[..., None]) -> Callable[..., None]:
+    def receive(instance: models.Model, **facts: Any) -> None:
+        if not _unwatched.get():
+            receiver(instance, **facts)
+
+    return receive
 
 
 def name(watched: Watched) -> None:
@@ -123,7 +153,9 @@ def _watch_relation(model: type[models.Model], watched: Watched, relation: str) 
         _record(watched, instance, UPDATED, {}, {relation: names})
         watched.changed(instance)
 
-    m2m_changed.connect(related, sender=through, weak=False, dispatch_uid=f"audit-many-{through._meta.label_lower}")
+    m2m_changed.connect(
+        _while_watched(related), sender=through, weak=False, dispatch_uid=f"audit-many-{through._meta.label_lower}"
+    )
 
 
 def _stored(instance: models.Model) -> models.Model | None:
@@ -242,8 +274,19 @@ def tell(change_id: uuid.UUID) -> None:
             return
         # An entry never changes; this column says only that its alert is decided.
         AuditEntry.objects.filter(pk__in=[entry.pk for entry in entries], told=False).update(told=True)
-        for story in _stories(entries):
-            alerts.services.tell(_watched[story.object_type].events(story))
+        stories = _stories(entries)
+        for story in stories:
+            if not _goes_without_saying(story, stories):
+                alerts.services.tell(_watched[story.object_type].events(story))
+
+
+def _goes_without_saying(story: Story, stories: Sequence[Story]) -> bool:
+    """Whether it came, or went, with what it is a part of: that is told, and is one change."""
+    known = {**story.before, **story.after}
+    wholes = {(kind, str(known.get(column))) for column, kind in _watched[story.object_type].part_of.items()}
+    return story.action != UPDATED and any(
+        one.action == story.action and (one.object_type, one.object_id) in wholes for one in stories
+    )
 
 
 def tell_forgotten(*, now: datetime) -> int:

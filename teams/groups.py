@@ -29,7 +29,9 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     TEAM_ADMIN: (
         "teams.view_virtualkey", "teams.add_virtualkey", "teams.change_virtualkey", "teams.delete_virtualkey",
         "teams.view_team", "teams.change_team", "teams.*_membership", "teams.view_user", "teams.view_organization",
-        "proxy.view_requesttrace", "budgets.view_dailyspend",
+        "proxy.view_requesttrace", "budgets.view_dailyspend", "alerts.*_alertchannel", "alerts.*_alertroute",
+        "alerts.*_silence", "alerts.view_incident", "alerts.change_incident", "alerts.view_delivery",
+        "alerts.change_delivery",
     ),
     OPERATOR: (
         *_PEOPLE, "teams.block_virtualkey", "proxy.*_deployment", "proxy.*_configfield",

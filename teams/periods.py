@@ -74,6 +74,12 @@ class Calendar:
 UTC_MIDNIGHT = Calendar()
 
 
+def is_everybodys(duration: Duration) -> bool:
+    """Whether its periods begin and end for all at once, but for who began to be counted within one."""
+    days = _days(duration)
+    return duration.seconds <= _DAY.total_seconds() if days is None else days in (1, 7, 30)
+
+
 def period(
     duration: Duration, *, start: datetime, now: datetime, calendar: Calendar = UTC_MIDNIGHT
 ) -> tuple[datetime, datetime]:

@@ -41,6 +41,7 @@ class Principal:
     team_id: str | None = None
     team_alias: str | None = None
     organization_id: str | None = None
+    organization_alias: str | None = None
     role: str = "internal_user"
     key_models: frozenset[str] = _NOBODY
     team_models: frozenset[str] = _NOBODY

@@ -105,7 +105,7 @@ WATCHED: dict[type[Model], Watched] = {
         changed=_in_snapshot("user"),
         many=("groups", "user_permissions"),
     ),
-    Membership: Watched("team_member", _member_events, changed=_membership_changed),
+    Membership: Watched("team_member", _member_events, changed=_membership_changed, part_of={"team": "team"}),
     Organization: Watched("organization", changed=_in_snapshot("organization")),
     OrganizationMembership: Watched("organization_member"),
     Budget: Watched("budget", _budget_events, changed=_in_snapshot("budget")),

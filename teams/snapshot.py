@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -41,14 +41,34 @@ _KEY = (
     "token_hash", "id", "name", "alias", "user_id", "team_id", "organization_id", "allowed_models", "allowed_routes",
     "aliases", "blocked", "expires_at", "metadata", "router_settings", "budget_id", "budget_fallbacks", "created_at",
 )  # fmt: skip
-_USER = ("id", "email", "role", "is_active", "allowed_models", "created_at")
+_USER = ("id", "email", "role", "is_active", "allowed_models", "created_at", "alias")
 _TEAM = ("id", "alias", "allowed_models", "blocked", "metadata", "organization_id", "model_aliases",
          "default_member_models", "router_settings", "member_budget_id", "created_at")  # fmt: skip
 _MEMBER = ("team_id", "user_id", "id", "budget_id", "created_at")
-_ORGANIZATION = ("id", "allowed_models", "budget_id", "created_at")
+_ORGANIZATION = ("id", "alias", "allowed_models", "budget_id", "created_at")
 _CUSTOMER = ("id", "blocked", "allowed_models", "budget_id", "created_at")
 _BUDGET = ("id", "allowed_models")
 _RETIRED = ("token_hash", "key_id", "valid_until")
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """All rows of one moment, by the names of their columns; `limits` comes last where a row has some."""
+
+    keys: list[Row]
+    users: list[Row]
+    teams: list[Row]
+    members: list[Row]
+    organizations: list[Row]
+    customers: list[tuple[str, KnownCustomer]]
+    budgets: Mapping[str, Row]
+
+    @staticmethod
+    def place(table: str, column: str) -> int:
+        return _COLUMNS[table].index(column)
+
+
+_COLUMNS = {"keys": _KEY, "users": _USER, "teams": _TEAM, "members": _MEMBER, "organizations": _ORGANIZATION}
 
 
 class KeySnapshot:
@@ -112,6 +132,23 @@ class KeySnapshot:
     def tag_budgets(self) -> Mapping[str, tuple[LimitSet, datetime]]:
         """Of tags that have one, with when they were made."""
         return {name: (self.budget(budget_id), made_at) for name, (budget_id, made_at) in self._tags.items()}
+
+    @property
+    def number(self) -> int:
+        """The revision that it holds at least."""
+        return self._number
+
+    def tables(self) -> Tables:
+        """For whoever looks at everybody, in any thread. Rows that did not change stay the same objects."""
+        return Tables(
+            keys=list(self._keys.values()),
+            users=list(self._users.values()),
+            teams=list(self._teams.values()),
+            members=list(self._members.values()),
+            organizations=list(self._organizations.values()),
+            customers=list(self._customers.items()),
+            budgets=self._budgets.copy(),
+        )
 
     def load(self, number: int) -> None:
         """Read everything. `number` is the revision seen before: what changes meanwhile is followed afterwards."""
@@ -185,6 +222,7 @@ class KeySnapshot:
             team_id=key["team_id"],
             team_alias=team.get("alias") or None,
             organization_id=organization_id,
+            organization_alias=organization.get("alias") or None,
             role=user.get("role") or Role.INTERNAL_USER,
             key_models=frozenset(key["allowed_models"]),
             team_models=frozenset(team.get("allowed_models") or ()),

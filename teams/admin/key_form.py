@@ -5,6 +5,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from teams.access import MODELS_ONLY
 from teams.admin.forms import MONEY, RATES, LimitsForm
 from teams.models import Membership, Role, Team, User, VirtualKey
 from teams.periods import parse_duration
@@ -39,6 +40,8 @@ class KeyForm(LimitsForm):
         self._ensure_within_grants()
         if not self._governs():
             self._ensure_protected_stay()
+        if not self.instance._state.adding and not self.reach.may_act_with(self.instance):
+            self._ensure_acts_for_nobody()
         return cleaned
 
     def clean_alias(self) -> str | None:
@@ -94,6 +97,12 @@ class KeyForm(LimitsForm):
         stored, wanted = self.instance.metadata, self.cleaned_data.get("metadata", {})
         if changed := [name for name in PROTECTED if wanted.get(name) != stored.get(name)]:
             self.add_error("metadata", f"Not for a key's owner to set: {', '.join(changed)}.")
+
+    def _ensure_acts_for_nobody(self) -> None:
+        """Whoever rotated the key of somebody else has it in clear: it calls models, and stays so."""
+        wanted = self.cleaned_data.get("allowed_routes")
+        if self.changed("allowed_routes", "key_type") and wanted != [MODELS_ONLY]:
+            self.add_error("allowed_routes", f"A key of somebody else can only have the route {MODELS_ONLY}.")
 
     def _ensure_within_grants(self) -> None:
         team = self.cleaned_data.get("team", self.instance.team)

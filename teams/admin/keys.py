@@ -23,6 +23,7 @@ from teams.admin.reach import only_reads, reach_of
 from teams.admin.scope import ScopedPage
 from teams.admin.texts import STATES, budget_of, dollars, minute, state_of, unbroken
 from teams.admin.verbs import Done, Verb, VerbPage, block_verbs
+from teams.letters import write_key_rotated
 from teams.models import Team, User, VirtualKey
 from teams.models.grants import validate_duration
 from teams.periods import Duration, parse_duration
@@ -74,6 +75,23 @@ def may_manage(request: HttpRequest, key: VirtualKey) -> bool:
     return bool(admin.site._registry[VirtualKey].has_change_permission(request, key))
 
 
+def may_rotate(request: HttpRequest, key: VirtualKey) -> bool:
+    """As the API asks: a team lets its members change keys, rotate them, delete them, each by its own route."""
+    has_permission = request.user.has_perm("teams.change_virtualkey") and not only_reads(request)
+    return has_permission and _may(reach_of(request), key, "/key/regenerate")
+
+
+def may_delete(request: HttpRequest, key: VirtualKey) -> bool:
+    has_permission = request.user.has_perm("teams.delete_virtualkey") and not only_reads(request)
+    return has_permission and _may(reach_of(request), key, "/key/delete")
+
+
+def _may(reach: Reach, key: VirtualKey, route: str) -> bool:
+    if is_above_others(key.user) and key.user_id != reach.user_id:
+        return reach.is_admin
+    return reach.may_manage_key(key, route)
+
+
 def may_govern(request: HttpRequest, key: VirtualKey) -> bool:
     """An owner may change the own key, and cannot take back what was decided about it."""
     return may_manage(request, key) and reach_of(request).governs_key(key)
@@ -86,22 +104,28 @@ def may_block(request: HttpRequest, key: VirtualKey) -> bool:
     return request.user.has_perm("teams.change_virtualkey") and not only_reads(request) and reach.governs_key(key)
 
 
-def rotate(_: HttpRequest, key: VirtualKey, given: dict[str, Any]) -> Done:
-    secret = regenerate_key(key, now=timezone.now(), grace=given["grace_period"])
+def rotate(request: HttpRequest, key: VirtualKey, given: dict[str, Any]) -> Done:
+    now, grace = timezone.now(), given["grace_period"]
+    reach_of(request).restrict_to_models(key)
+    secret = regenerate_key(key, now=now, grace=grace)
+    write_key_rotated(key, secret, grace=f"{grace.count}{grace.unit}" if grace else None, now=now)
     return Done(f"{key} was rotated. The new key:", secret)
 
 
-def collect(_: HttpRequest, key: VirtualKey, __: dict[str, Any]) -> Done:
-    return Done(f"{key} was rotated by itself. The new key:", collect_key(key))
+def collect(request: HttpRequest, key: VirtualKey, _: dict[str, Any]) -> Done:
+    secret = collect_key(key)
+    reach_of(request).restrict_to_models(key)
+    key.save(update_fields=["allowed_routes", "updated_at", "updated_by"])
+    return Done(f"{key} was rotated by itself. The new key:", secret)
 
 
 ROTATE = Verb(
-    name="rotate", title="Rotate", icon="autorenew", may=may_manage, do=rotate, form=GraceForm,
+    name="rotate", title="Rotate", icon="autorenew", may=may_rotate, do=rotate, form=GraceForm,
     question="A new key takes its place; alias, limits, spend and history stay. Whoever holds the present key needs "
     "the new one.",
 )  # fmt: skip
 COLLECT = Verb(
-    name="collect", title="Collect", icon="key", may=may_manage, do=collect, fits=lambda key: bool(key.uncollected_key),
+    name="collect", title="Collect", icon="key", may=may_rotate, do=collect, fits=lambda key: bool(key.uncollected_key),
     question="This key was rotated by itself, and its owner has not fetched the new one. It can be collected once: "
     "afterwards the owner's own request for it finds nothing.",
 )  # fmt: skip
@@ -157,9 +181,10 @@ class VirtualKeyPage(VerbPage, ScopedPage):
         return reach.keys().select_related("user", "team")
 
     def governs(self, reach: Reach, row: VirtualKey) -> bool:
-        if is_above_others(row.user) and row.user_id != reach.user_id:
-            return False
-        return reach.may_manage_key(row, "/key/update")
+        return _may(reach, row, "/key/update")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return may_delete(request, obj) if obj is not None else bool(super().has_delete_permission(request))
 
     def may_any(self, request: HttpRequest, verb: Verb) -> bool:
         may_block_some = request.user.has_perm("teams.block_virtualkey") if verb in BLOCKING else False

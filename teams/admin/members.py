@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from django.contrib.admin import display
 from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
@@ -58,7 +59,18 @@ class MemberInline(TypedFields, TabularInline):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """Another budget would be another limit."""
-        return () if reach_of(request).is_admin else ("budget",)
+        return () if reach_of(request).is_admin else ("budget", "budget_name")
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        """Without a link to the page of the budget, for who may not open it."""
+        shown = super().get_fields(request, obj)
+        if reach_of(request).sees_everything:
+            return list(shown)
+        return ["budget_name" if name == "budget" else name for name in shown]
+
+    @display(description="budget")
+    def budget_name(self, row: Any) -> str:
+        return str(row.budget or "-")
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
         field = super().formfield_for_dbfield(db_field, request, **options)

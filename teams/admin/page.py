@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import wraps
+from typing import Any, TypeVar
 
 from django.contrib import admin
 from django.core.exceptions import FieldDoesNotExist
@@ -24,6 +25,10 @@ from teams.secrets import masked
 
 # What a page that is only looked at writes differently from a form.
 _READ_OTHERWISE = (models.JSONField, NanoDollarsField, EncryptedTextField)
+_HAS_SHOWER = (*_READ_OTHERWISE, models.ForeignKey)
+P = TypeVar("P")
+R = TypeVar("R", bound=Model)
+T = TypeVar("T")
 Fieldsets = list[tuple[str | None, dict[str, Any]]]
 # More is deleted by a script, which says how far it came.
 _MOST_DELETED = 500
@@ -59,6 +64,20 @@ class TypedFields:
         return None if page is None else page.get_queryset(request).order_by()
 
 
+def once_a_row(fact: Callable[[P, R], T]) -> Callable[[P, R], T]:
+    """For a fact that takes queries: unfold asks for each several times to show it once."""
+
+    @wraps(fact)
+    def remembered(page: P, row: R) -> T:
+        known = row.__dict__.setdefault("_facts_known", {})
+        if fact.__name__ not in known:
+            known[fact.__name__] = fact(page, row)
+        shown: T = known[fact.__name__]
+        return shown
+
+    return remembered
+
+
 class RowsList(ChangeList):
     result_list: Any
 
@@ -85,7 +104,7 @@ class Page(TypedFields, ModelAdmin):
     def __init__(self, model: type[Model], site: admin.AdminSite) -> None:
         super().__init__(model, site)
         for field in model._meta.concrete_fields:
-            if isinstance(field, _READ_OTHERWISE):
+            if isinstance(field, _HAS_SHOWER):
                 setattr(self, f"shown_{field.name}", _shower(field))
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **options: Any) -> Any:
@@ -104,7 +123,7 @@ class Page(TypedFields, ModelAdmin):
         return ()
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        return [self._shown(name) for name in (*self.facts, *self.readonly(request, obj))]
+        return [self._shown(name, request) for name in (*self.facts, *self.readonly(request, obj))]
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Fieldsets:
         """With what is only looked at in its readable form, and without facts of what does not exist yet."""
@@ -112,21 +131,24 @@ class Page(TypedFields, ModelAdmin):
         readonly = frozenset((*self.facts, *self.readonly(request, obj)))
         left_out = frozenset(self.facts if obj is None else ())
         return [
-            (title, {**options, "fields": [self._readable(name, closed, readonly) for name in fields]})
+            (title, {**options, "fields": [self._readable(name, closed, readonly, request) for name in fields]})
             for title, options in super().get_fieldsets(request, obj)
             if (fields := [name for name in options["fields"] if left_out.isdisjoint(_names(name))])
         ]
 
-    def _readable(self, name: Any, closed: bool, readonly: frozenset[str]) -> Any:
+    def _readable(self, name: Any, closed: bool, readonly: frozenset[str], request: HttpRequest) -> Any:
         if not isinstance(name, str):
-            return tuple(self._readable(one, closed, readonly) for one in name)
-        return self._shown(name) if closed or name in readonly else name
+            return tuple(self._readable(one, closed, readonly, request) for one in name)
+        return self._shown(name, request) if closed or name in readonly else name
 
-    def _shown(self, name: str) -> str:
+    def _shown(self, name: str, request: HttpRequest) -> str:
+        """Django links whatever has a page, to whoever may open it or not."""
         try:
             field = self.opts.get_field(name)
         except FieldDoesNotExist:
             return name
+        if isinstance(field, models.ForeignKey) and not reach_of(request).sees_everything:
+            return f"shown_{name}"
         return f"shown_{name}" if isinstance(field, _READ_OTHERWISE) else name
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
@@ -180,6 +202,8 @@ def _names(name: Any) -> Sequence[str]:
 
 def _shower(field: "models.Field[Any, Any]") -> Callable[[Model], SafeString | str]:
     def show(row: Model) -> SafeString | str:
+        if isinstance(field, models.ForeignKey):
+            return str(getattr(row, field.name) or "-")
         value = field.value_from_object(row)
         if isinstance(field, EncryptedTextField):
             return "It is set." if value else "-"
@@ -196,4 +220,4 @@ def as_text(value: Any) -> SafeString | str:
     if isinstance(value, list) and all(isinstance(name, str) for name in value):
         value = ", ".join(value)
     text = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
-    return format_html('<pre style="white-space: pre-wrap; overflow-wrap: anywhere; margin: 0">{}</pre>', text)
+    return format_html('<pre class="tk-lines tk-breaks tk-flush">{}</pre>', text)

@@ -15,7 +15,7 @@ from unfold.decorators import display
 
 from teams.admin.filters import VisibleFilter
 from teams.admin.forms import LIMIT_FIELDS, LimitsForm, RowForm
-from teams.admin.page import STAMPS, TECHNICAL
+from teams.admin.page import STAMPS, TECHNICAL, once_a_row
 from teams.admin.scope import GlobalPage
 from teams.admin.teams import BlockedFilter
 from teams.admin.texts import STATES, budget_of, dollars, state_of
@@ -135,6 +135,7 @@ class BudgetPage(GlobalPage):
         return dollars(budget.soft_budget_nano)
 
     @plain_display(description="where it is used")
+    @once_a_row
     def uses(self, budget: Budget) -> SafeString | str:
         """Whom a change of these limits binds."""
         shown = [

@@ -1,20 +1,24 @@
 """The pages of users and groups. Who may do what at these pages is for superusers to say."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin import display as plain_display
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.widgets import UnfoldBooleanSwitchWidget
 
 from teams.access import Reach
 from teams.admin.filters import ChoiceFilter, FieldFilter
@@ -25,6 +29,8 @@ from teams.admin.reach import reach_of
 from teams.admin.scope import ScopedPage
 from teams.admin.teams import link_to_keys, numbers_of
 from teams.admin.texts import budget_of
+from teams.admin.verbs import Done, Verb, VerbPage
+from teams.invitations import invite, link, write_invitation
 from teams.models import Membership, OrganizationMembership, User, VirtualKey
 from teams.services import ADMIN_USER_ID
 from teams.services.users import delete_user, with_email
@@ -86,8 +92,35 @@ class LoginFilter(FieldFilter):
         return queryset.filter(**conditions.get(self.value(), {}))
 
 
+class InviteForm(forms.Form):
+    send_mail = forms.BooleanField(
+        required=False, widget=UnfoldBooleanSwitchWidget, help_text="Write to the user's address, too."
+    )
+
+
+def _may_invite(request: HttpRequest, user: User) -> bool:
+    """Whoever has the link may become that user."""
+    return bool(getattr(request.user, "is_superuser", False))
+
+
+@transaction.atomic
+def _invite(request: HttpRequest, user: User, given: dict[str, Any]) -> Done:
+    now = timezone.now()
+    made = invite(user, now=now)
+    is_sent = write_invitation(made, now=now) if given.get("send_mail") else False
+    said = f"{user} is invited{', and written to' if is_sent else ''}. The link, good once and for a week:"
+    return Done(said, request.build_absolute_uri(link(made)))
+
+
+INVITE = Verb(
+    name="invite", title="Invite", icon="mail", may=_may_invite, do=_invite, form=InviteForm,
+    fits=lambda user: user.is_active,
+    question="Whoever has the link chooses a password for this user, and may log in here afterwards.",
+)  # fmt: skip
+
+
 @admin.register(User)
-class UserPage(SavesMembers, UserAdmin, ScopedPage):  # type: ignore[misc, type-arg]
+class UserPage(SavesMembers, UserAdmin, VerbPage, ScopedPage):  # type: ignore[misc, type-arg]
     form = UserForm
     add_form = NewUserForm
     change_password_form = AdminPasswordChangeForm
@@ -106,6 +139,7 @@ class UserPage(SavesMembers, UserAdmin, ScopedPage):  # type: ignore[misc, type-
     list_filter_submit = True
     ordering = ("-created_at", "id")
     search_fields = ("id", "username", "alias", "email")
+    verbs: Sequence[Verb] = (INVITE,)
     facts = ("id", "last_login", "keys_link", *STAMPS)
     inlines = (TeamsOfUser, OrganizationsOfUser)
     goes_along = ((VirtualKey, "user"), (Membership, "user"), (OrganizationMembership, "user"))

@@ -36,7 +36,7 @@ def minute(at: datetime | None) -> SafeString:
 
 
 def unbroken(text: str) -> SafeString:
-    return format_html('<span style="white-space: nowrap">{}</span>', text)
+    return format_html('<span class="tk-nowrap">{}</span>', text)
 
 
 def state_of(row: Any, *, now: datetime) -> str:

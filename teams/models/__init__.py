@@ -2,6 +2,7 @@
 
 from teams.ids import new_id
 from teams.models.grants import Budget, Limits
+from teams.models.invitations import Invitation
 from teams.models.keys import KeyType, RetiredToken, VirtualKey
 from teams.models.payers import Customer, Tag
 from teams.models.people import (
@@ -22,6 +23,7 @@ __all__ = [
     "Budget",
     "Change",
     "Customer",
+    "Invitation",
     "KeyType",
     "Limits",
     "MemberRole",

@@ -7,6 +7,7 @@ from django.db import transaction
 
 from teams.errors import Invalid
 from teams.keys import KEY_PREFIX, hash_key, mask_key, new_key
+from teams.letters import write_key_waits
 from teams.models import RetiredToken, VirtualKey
 from teams.periods import Duration, parse_duration
 
@@ -77,6 +78,7 @@ def rotate_due_keys(*, now: datetime) -> int:
             key = regenerate_key(row, now=now, grace=AUTOMATIC_GRACE)
             row.uncollected_key = key
             row.save(update_fields=["uncollected_key", "updated_at"])
+            write_key_waits(row, now=now)
             rotated += 1
     return rotated
 

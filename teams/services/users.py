@@ -13,10 +13,13 @@ ADMIN_USER_ID = "default_user_id"
 
 
 @transaction.atomic
-def ensure_admin(*, username: str, password: str) -> User:
-    """The first admin, whom the master key acts for. An admin who exists keeps name and password."""
+def ensure_admin(*, username: str, password: str) -> tuple[User, bool]:
+    """The first admin, whom the master key acts for, and whether this call made them.
+
+    An admin who exists keeps name and password.
+    """
     if found := User.objects.filter(id=ADMIN_USER_ID).first():
-        return found
+        return found, False
     if User.objects.filter(username=username).exists():
         username = ADMIN_USER_ID
     user = User(
@@ -24,7 +27,7 @@ def ensure_admin(*, username: str, password: str) -> User:
     )
     user.set_password(password)
     user.save()
-    return user
+    return user, True
 
 
 def new_user(**columns: object) -> User:

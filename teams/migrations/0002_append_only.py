@@ -27,5 +27,6 @@ def off(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("teams", "0002_management")]
+    replaces = [("teams", "0003_append_only_audit")]
+    dependencies = [("teams", "0001_squashed")]
     operations = [migrations.RunPython(on, off)]
