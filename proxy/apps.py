@@ -8,10 +8,14 @@ class ProxyConfig(AppConfig):
     verbose_name = "Gateway"
 
     def ready(self) -> None:
-        from alerts.services import schedule  # noqa: PLC0415 - the models exist only now
+        from alerts.services import check_settings_by, schedule  # noqa: PLC0415 - the models exist only now
+        from budgets.mail_lists import set_default_source  # noqa: PLC0415
         from proxy import calendar, scheduled, signals  # noqa: PLC0415
+        from proxy.config import fields  # noqa: PLC0415
         from teams.calendars import set_source  # noqa: PLC0415
 
         signals.connect()
         set_source(calendar.stored_calendar)
+        set_default_source(calendar.stored_mail_lists)
         schedule(*scheduled.JOBS)
+        check_settings_by(fields.problem)

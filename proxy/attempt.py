@@ -23,7 +23,7 @@ from proxy.core.operations import CALL_TYPES, is_free
 from proxy.core.trace import Attempted
 from proxy.core.usage import searched
 from proxy.deployments import Deployment
-from proxy.run import Run
+from proxy.run import Run, error_class
 
 NO_USAGE = Usage()
 # Seeded by the system and then fast: an id must be unique, not secret.
@@ -55,6 +55,8 @@ class Attempt:
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     first_token_at: datetime | None = None
     first_token_seconds: float | None = None
+    # Of a stream: how long its client was waited for.
+    client_seconds: float = 0.0
     upstream_id: str = ""
     cost: Cost = FREE
     settled: bool = False
@@ -66,6 +68,8 @@ class Attempt:
         run = self.run
         self.number = run.attempts
         run.attempts += 1
+        if self.number == 0:
+            run.asked_first = self.began
         run.asked = self.deployment
         self.entry = self._opened()
         try:
@@ -102,7 +106,7 @@ class Attempt:
         self._note(ended, status=200)
         entry = self._closed("success", 200, usage=usage, basis=basis)
         await self._write(entry, usage, is_last=True)
-        run.count_answer(self, tokens=usage.total_tokens)
+        run.count_answer(self, usage, ended=ended)
         runtime.watch.answered(self, seconds=ended - self.began)
 
     async def fail(self, error: UpstreamError, *, usage: Usage = NO_USAGE, basis: Basis = Basis.NONE) -> None:
@@ -110,6 +114,9 @@ class Attempt:
         self.settled = True
         if basis != Basis.NONE:
             self.cost = self._charge(usage)
+        seconds = time.perf_counter() - self.began
+        self.run.elsewhere += seconds
+        self._count_failed_call(error, seconds)
         self.run.runtime.state.end(self.deployment.id)
         cooldown = cooling.learn(self, error)
         if error.alerts and not self.is_impatience(error):
@@ -124,8 +131,12 @@ class Attempt:
         entry = self._closed("failure", error.status_code, usage=usage, basis=basis)
         entry.error_class = error.name
         await self._write(entry, usage, is_last=False)
-        if basis != Basis.NONE:
-            self.run.count_charge(self, tokens=usage.total_tokens)
+
+    def _count_failed_call(self, error: UpstreamError, seconds: float) -> None:
+        labels = self.run.labels(self.deployment)
+        self.run.runtime.metrics.call_failed(
+            labels, error_class=error_class(error, labels.api_provider), seconds=seconds
+        )
 
     def is_the_clients_own(self, error: UpstreamError) -> bool:
         """A failure that says nothing about the deployment."""
@@ -162,8 +173,7 @@ class Attempt:
         if is_last:
             if not grant.ended and grant.ask.counters and self.cost.total > grant.granted.hold_nano:
                 self.run.runtime.metrics.hold_shortfall(
-                    model=self.deployment.label_model,
-                    provider=self.deployment.provider.name,
+                    self.run.labels(self.deployment),
                     amount_nano=self.cost.total - grant.granted.hold_nano,
                 )
             grant.settle(self.cost.total, tokens=tokens)
@@ -212,7 +222,6 @@ class Attempt:
             # Free everywhere, and in no table of prices.
             return FREE
         if known is None:
-            self.run.runtime.metrics.unpriced(model=self.deployment.label_model, provider=self.deployment.provider.name)
             alerts.services.emit(
                 SpendNotTracked(
                     model_group=self.deployment.model_group,
@@ -259,6 +268,7 @@ class Attempt:
             organization_id=principal.organization_id or "",
             end_user=call.end_user,
             tags=list(call.tags),
+            labels=run.own_labels(deployment),
             requested_model=call.model,
             model_group=deployment.model_group,
             deployment_id=deployment.id,

@@ -1,4 +1,6 @@
-"""The calendar of budgets as the settings' rows have it, for processes that keep no routing table."""
+"""Settings of budgets as their rows have them, for processes that keep no routing table."""
+
+from typing import Any
 
 from proxy.models import ConfigField, Section
 from teams.calendars import SETTINGS, usable_calendar
@@ -9,3 +11,9 @@ def stored_calendar() -> Calendar:
     """One query."""
     rows = ConfigField.objects.filter(section=Section.LITELLM, name__in=SETTINGS).order_by()
     return usable_calendar(dict(rows.values_list("name", "value")))
+
+
+def stored_mail_lists() -> Any:
+    """One query; None where nobody set it."""
+    rows = ConfigField.objects.filter(section=Section.LITELLM, name="default_key_max_budget_alert_emails").order_by()
+    return rows.values_list("value", flat=True).first()

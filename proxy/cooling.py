@@ -59,6 +59,7 @@ def learn(attempt: "Attempt", error: UpstreamError) -> Cooldown | None:
         times=state.cooldowns(deployment.id),
     )
     if fresh:
+        run.runtime.metrics.cooled_down(run.labels(deployment), status=error.status_code)
         logger.warning(
             "A deployment cools down",
             extra={

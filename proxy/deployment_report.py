@@ -15,9 +15,9 @@ from django.db.models.functions import Cast, Floor, Ln
 
 from alerts.events import DeploymentReport
 from alerts.services import Report, Span
+from budgets.core.percentiles import SCALE, percentile
 from budgets.models import LedgerEntry
 from budgets.spend_report import defused
-from proxy.core.percentiles import SCALE, percentile
 from proxy.models import Deployment
 from teams.periods import Calendar
 

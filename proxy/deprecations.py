@@ -1,14 +1,23 @@
-"""Deployments whose model the provider takes out of service, or has: by `model_info.deprecation_date`."""
+"""Deployments whose model the provider takes out of service, or has.
 
-from collections.abc import Iterator
+By `model_info.deprecation_date`, else by the table of prices, into which LiteLLM's map brings its dates.
+"""
+
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
+from django.utils import timezone
+
 from alerts.events import ModelsDeprecate, ModelsDeprecated
 from alerts.services import Report, Span
+from budgets.price_book import PriceBook, load_price_book
+from budgets.prices import deprecation_date
+from proxy.config.environment import from_environment
 from proxy.models import Deployment
+from proxy.providers.names import split_model
 
 WARN_DAYS = 30
 LISTED = 100
@@ -54,9 +63,10 @@ def deprecations(*, today: date, warn_within_days: int) -> list[Deprecation]:
 
 
 def _dated(today: date, warn_within_days: int) -> Iterator[Deprecation]:
-    rows = Deployment.objects.filter(model_info__has_key="deprecation_date").order_by()
+    book = load_price_book(now=timezone.now())
+    rows = Deployment.objects.order_by()
     for name, params, info in rows.values_list("model_name", "litellm_params", "model_info"):
-        if (at := _read_date(info.get("deprecation_date"))) is None:
+        if (at := _read_date(info.get("deprecation_date")) or _date_of_table(params, info, book)) is None:
             continue
         model = str(params.get("model", ""))
         days = (at - today).days
@@ -68,6 +78,16 @@ def _dated(today: date, warn_within_days: int) -> Iterator[Deprecation]:
             days=days,
             status=Status.DEPRECATED if days < 0 else Status.IMMINENT if days <= warn_within_days else Status.UPCOMING,
         )
+
+
+def _date_of_table(params: Mapping[str, Any], info: Mapping[str, Any], book: PriceBook) -> date | None:
+    model = from_environment(params.get("model"))
+    if not isinstance(model, str):
+        return None
+    custom = params.get("custom_llm_provider")
+    provider, name = split_model(model, custom_provider=custom if isinstance(custom, str) else None)
+    base = info.get("base_model")
+    return deprecation_date(provider=provider, model=base if isinstance(base, str) and base else name, book=book)
 
 
 def _read_date(value: Any) -> date | None:

@@ -16,6 +16,8 @@ import orjson
 import redis.asyncio as redis
 from redis.exceptions import RedisError
 
+from proxy import quota
+from proxy.quota import Quotas
 from proxy.state import NUMBERS, Elsewhere, RouterState
 
 logger = logging.getLogger(__name__)
@@ -55,8 +57,9 @@ return answer
 class Fleet:
     """`start` and `stop` once each, in the loop that the state belongs to."""
 
-    def __init__(self, state: RouterState, redis_url: str) -> None:
+    def __init__(self, state: RouterState, redis_url: str, quotas: Quotas | None = None) -> None:
         self._state = state
+        self._quotas = quotas or Quotas()
         self._url = redis_url
         self._name = uuid4().hex
         self._redis: redis.Redis | None = None
@@ -133,13 +136,15 @@ class Fleet:
 
     async def _sync(self) -> None:
         assert self._redis is not None
-        own = orjson.dumps(self._state.own())
+        own, news = orjson.dumps(self._state.own()), self._quotas.news()
         async with self._redis.pipeline(transaction=False) as pipe:
             pipe.set(f"{PROCESSES}:{self._name}", own, ex=ALIVE_SECONDS)
             pipe.sadd(PROCESSES, self._name)
             pipe.smembers(PROCESSES)
             pipe.eval(_COOLING, 2, COOLDOWNS, DETAILS)
-            _, _, names, cooling = await pipe.execute()
+            if news:
+                pipe.eval(quota.TELL, 1, quota.KEY, *news)
+            _, _, names, cooling, *_ = await pipe.execute()
         for raw_id, left, detail in cooling:
             told = orjson.loads(detail) if detail else {}
             self._state.cooled_elsewhere(

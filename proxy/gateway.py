@@ -28,6 +28,7 @@ from proxy.core.operations import Operation, answers_json
 from proxy.core.settings import RouterSettings
 from proxy.core.trace import Trace
 from proxy.headers import common_headers, cost_headers, forwarded_headers
+from proxy.metrics.labels import label_value
 from proxy.policy import Policy
 from proxy.registry import RoutingTable
 from proxy.request import LeanRequest
@@ -48,7 +49,7 @@ async def serve(
 
     The ledger entry is durable before the last byte is given.
     """
-    arrived = time.perf_counter()
+    arrived = request.arrived
     trace = request.trace = Trace(
         call_id="", request_id=new_id(), began_at=datetime.now(UTC), route=request.path, operation=operation
     )
@@ -150,9 +151,9 @@ def _authorized(
     if call.options is not NO_OPTIONS or principal.router_settings:
         settings = _own_settings(principal, call, table, trace)
         _ensure_fallbacks_allowed(principal, call, table)
-    custom = runtime.metrics.custom
+    custom = runtime.metrics.settings.custom
     deadline = call.options.timeout
-    return Run(
+    run = request.run = Run(
         runtime=runtime,
         request=request,
         principal=principal,
@@ -166,7 +167,14 @@ def _authorized(
         deadline=None if deadline is None else arrived + deadline,
         stream_timeout=call.options.stream_timeout,
         custom=custom.values(merged_metadata(call.metadata, principal.metadata), call.tags) if custom.names else (),
+        requested=_requested(call.model, principal, table),
     )
+    return run
+
+
+def _requested(model: str, principal: Principal, table: RoutingTable) -> str:
+    """What metrics call it: never a name that a client could make up."""
+    return label_value(model) if model in principal.aliases else table.label_of(model, team_id=principal.team_id)
 
 
 def _own_settings(principal: Principal, call: Call, table: RoutingTable, trace: Trace) -> RouterSettings:

@@ -77,7 +77,7 @@ def _details(runtime: Runtime) -> dict[str, Any]:
         **_readiness(runtime),
         # Nothing but a Redis that answers counts, as LiteLLM has it.
         "cache": "redis" if runtime.fleet.connected else None,
-        "success_callbacks": _callbacks(runtime),
+        "success_callbacks": runtime.callbacks(),
         "last_updated": datetime.now(UTC).isoformat(),
         "use_aiohttp_transport": True,
         "log_level": logging.getLevelName(level),
@@ -95,12 +95,6 @@ def _deployments(runtime: Runtime) -> Mapping[str, int]:
         for one in runtime.table.all_deployments()
     )
     return {name: counts[name] for name in ("in_service", "cooling", "unhealthy", "drained")}
-
-
-def _callbacks(runtime: Runtime) -> list[str]:
-    litellm = runtime.table.settings["litellm_settings"]
-    found = [litellm.get(name) for name in ("callbacks", "success_callback")]
-    return [str(name) for names in found if isinstance(names, list) for name in names]
 
 
 def _health_settings(runtime: Runtime) -> HealthSettings:

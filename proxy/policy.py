@@ -60,6 +60,8 @@ class Policy:
     budget_exceeded_status: int = 422
     throttle_percentage: float | None = None
     rated_tokens: RatedTokens = RatedTokens.TOTAL
+    # Whoever reads the metrics reads everybody's names and spend.
+    metrics_need_key: bool = False
 
     @classmethod
     def read(cls, general: Mapping[str, Any], litellm: Mapping[str, Any] = MappingProxyType({})) -> Self:
@@ -81,6 +83,7 @@ class Policy:
             limits=_limits(general, litellm),
             budget_exceeded_status=_status(litellm.get("budget_exceeded_status_code")),
             rated_tokens=_rated_tokens(general.get("token_rate_limit_type")),
+            metrics_need_key=litellm.get("require_auth_for_metrics_endpoint") is True,
             throttle_percentage=_percentage(litellm.get("budget_exceeded_throttle_percentage")),
         )
 

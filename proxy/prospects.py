@@ -142,7 +142,7 @@ class Prospects:
         return True
 
     def candidates(self, group: Prospect) -> Iterator[dict[str, Any]]:
-        odds, skipped = self._odds(group.selection.eligible), dict(group.selection.skipped)
+        odds, skipped = self.odds(group.selection.eligible), dict(group.selection.skipped)
         for one in group.deployments[:_MOST_CANDIDATES]:
             why = skipped.get(one.id)
             yield {
@@ -164,7 +164,7 @@ class Prospects:
                 "now": self.view.describe(one.id),
             }
 
-    def _odds(self, eligible: Sequence[Deployment]) -> dict[str, float]:
+    def odds(self, eligible: Sequence[Deployment]) -> dict[str, float]:
         """How likely each is to be asked first, as the strategy itself would have it."""
         if not eligible:
             return {}

@@ -12,6 +12,7 @@ from proxy.core.routing import weights
 from proxy.core.settings import RouterSettings
 from proxy.core.wildcards import match
 from proxy.deployments import Deployment, build
+from proxy.metrics.labels import OTHER, label_value
 from proxy.price_sources import sources_of
 from proxy.providers.base import Provider
 from teams.calendars import usable_calendar
@@ -102,6 +103,13 @@ class RoutingTable:
     def pattern_of(self, model: str) -> tuple[str, str] | None:
         """The most specific pattern among the groups' names that covers a model, and what its star stands for."""
         return match(self.patterns, model) if self.patterns else None
+
+    def label_of(self, model: str, *, team_id: str | None) -> str:
+        """What metrics call a model that was asked for: itself or the pattern that covers it, `other` for neither."""
+        if self.group(self.resolve(model), team_id=team_id).deployments:
+            return label_value(model)
+        matched = self.pattern_of(self.resolve(model))
+        return OTHER if matched is None else label_value(matched[0])
 
     def model_names(self, *, team_id: str | None) -> list[str]:
         """Of the groups that have a deployment in service; aliases too, unless they are hidden."""

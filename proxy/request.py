@@ -1,8 +1,10 @@
 """A request on the lean path: Django's, with a body that is read when asked for and a word when the client leaves."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from io import BytesIO
+from typing import TYPE_CHECKING
 
 from asgiref.typing import ASGIReceiveCallable, HTTPScope
 from django.conf import settings
@@ -10,8 +12,11 @@ from django.core.handlers.asgi import ASGIRequest
 
 from proxy.core.errors import BadRequest, RequestTooLarge, UnsupportedMediaType
 from proxy.core.trace import Trace
-from proxy.metrics import Labels
 from teams.snapshot import Principal
+
+if TYPE_CHECKING:
+    from proxy.deployments import Deployment
+    from proxy.run import Run
 
 
 class LeanRequest(ASGIRequest):
@@ -19,13 +24,16 @@ class LeanRequest(ASGIRequest):
 
     principal: Principal
     # What the request path notes for whoever counts and explains; `route` is one of ours, with no name of a client's.
-    labels: Labels | None = None
+    # `asked` is the deployment that failed last.
+    run: "Run | None" = None
+    asked: "Deployment | None" = None
     trace: Trace | None = None
     route: str = ""
 
     def __init__(self, scope: HTTPScope, receive: ASGIReceiveCallable) -> None:
         super().__init__(scope, BytesIO())
         self._receive = receive
+        self.arrived = time.perf_counter()
         self.client_gone = asyncio.Event()
         self._watcher: asyncio.Task[None] | None = None
         self._when_gone: list[Callable[[], None]] = []

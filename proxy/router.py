@@ -31,7 +31,7 @@ from proxy.core.trace import Selected
 from proxy.deployments import Deployment
 from proxy.refusals import nobody_to_ask
 from proxy.registry import Group
-from proxy.run import Run
+from proxy.run import Run, error_class
 from teams.errors import ApiError, BudgetExceeded, KeyModelAccessDenied
 
 T = TypeVar("T")
@@ -79,14 +79,31 @@ class Router:
             run.call = with_changes(original, fallback.changes, route=run.route) if fallback.changes else original
             try:
                 await readmit(run, model)
-                return await self._of_group(model, ask)
+                answer = await self._of_group(model, ask)
             except BudgetExceeded as error:
                 run.trace.note("fallback_denied", model_group=model, because=error.message)
             except ApiError as error:
+                self._count_fallback(first, model, answered=False)
                 if not _may_fall_back(error):
                     raise
                 waiting += [one for one in self._fallbacks(model, error, done) if one not in waiting]
+            else:
+                self._count_fallback(first, model, answered=True)
+                return answer
         raise first
+
+    def _count_fallback(self, first: ApiError, model: str, *, answered: bool) -> None:
+        """`first` is why it came to that."""
+        run = self.run
+        asked = run.request.asked
+        labels = run.labels(asked) if asked is not None else run.labels_of_refusal()
+        run.runtime.metrics.fell_back(
+            labels,
+            fallback_model=run.runtime.table.label_of(model, team_id=run.principal.team_id),
+            status=first.status_code,
+            error_class=error_class(first, labels.api_provider),
+            answered=answered,
+        )
 
     def _fallbacks(self, group: str, error: ApiError, done: Sequence[str]) -> Sequence[Fallback]:
         run = self.run
@@ -147,7 +164,7 @@ class Router:
                 return await self._ask(ask, attempt, group, budget)
             except UpstreamError as error:
                 last = error
-                run.request.labels = run.labels(deployment)
+                run.request.asked = deployment
                 await self._ensure_retry(error, name, group, deployment, retries=retries, budget=budget)
             except BaseException as error:
                 attempt.abandon(error)
@@ -232,6 +249,7 @@ class Router:
         run.trace.note("retry", number=retries + 1, of=allowed, delay_seconds=round(seconds, 3))
         if seconds:
             await asyncio.sleep(seconds)
+            run.elsewhere += seconds
 
     def _serving(self, group: Group) -> Group:
         """Without those whose provider cannot be asked such a thing. Raises OperationUnsupported when none can."""

@@ -21,6 +21,7 @@ from django.http import HttpRequest
 from prometheus_client import REGISTRY
 
 import alerts.services
+from alerts.patience import give_up_after
 from budgets.core.admission import CounterCheck, Seed
 from budgets.counters import rolled_up, spent_now
 from budgets.in_flight import InFlight
@@ -34,9 +35,14 @@ from proxy.calendar import stored_calendar
 from proxy.deployments import concretize
 from proxy.fleet import Fleet
 from proxy.health_checks import HealthWatch
-from proxy.metrics import CustomLabels, RequestMetrics
+from proxy.metrics import internals
+from proxy.metrics.calls import CallMetrics
+from proxy.metrics.requests import RequestMetrics
+from proxy.metrics.settings import MetricSettings
+from proxy.metrics.state import register_state
 from proxy.policy import Policy
 from proxy.prober import Prober
+from proxy.quota import Quotas
 from proxy.registry import Group, RoutingTable, load_routing_table
 from proxy.spending import UpstreamSpending
 from proxy.state import RouterState
@@ -57,6 +63,8 @@ POLL_SECONDS = 1.0
 # Prices are dated, so the table is built again now and then even when no row changed.
 REBUILD_SECONDS = 3600.0
 STALE_SECONDS = 10.0
+# Of one answer of the database: all keys may take a few.
+REFRESH_SECONDS = 15.0
 # A connection that died while idle is no trouble; when the next one fails as well, it is.
 TOLD_FAILURES = 2
 COMPARE_SECONDS = 5.0
@@ -79,7 +87,8 @@ class Runtime:
 
     def __init__(self) -> None:
         self.keys = KeySnapshot(admin_id=ADMIN_USER_ID)
-        self.upstream = Upstream(settings.UPSTREAM_NETWORKS)
+        self.quotas = Quotas(settings.REDIS_URL)
+        self.upstream = Upstream(settings.UPSTREAM_NETWORKS, heard=self.quotas.note)
         process = uuid4().hex
         self.ledger = LedgerWriter(
             Spool(settings.LEDGER_SPOOL_DIR, process), InFlight(settings.LEDGER_SPOOL_DIR, process), self._note_settled
@@ -92,7 +101,7 @@ class Runtime:
         self._settled_at = -math.inf
         self.traces = TraceWriter()
         self.state = RouterState()
-        self.fleet = Fleet(self.state, settings.REDIS_URL)
+        self.fleet = Fleet(self.state, settings.REDIS_URL, self.quotas)
         self.under_way = UnderWay()
         self.watch = Watch(self.state, self.under_way, lambda: self.table)
         self.spending = UpstreamSpending()
@@ -113,7 +122,11 @@ class Runtime:
     async def start(self) -> None:
         self._loop = asyncio.get_running_loop()
         await asyncio.to_thread(self._first_load)
-        self.metrics = RequestMetrics(REGISTRY, _custom_labels(self.table))
+        wanted = MetricSettings.read(self.table.settings["litellm_settings"])
+        self.metrics = RequestMetrics(REGISTRY, wanted)
+        REGISTRY.register(CallMetrics(wanted, self._api_bases))
+        register_state(REGISTRY, wanted, self)
+        internals.follow(self.ledger, self.admission, lambda: self.seconds_behind)
         self.ledger.start()
         await self.ledger.wait_until_settled()
         self.late_roll_up.start()
@@ -131,6 +144,7 @@ class Runtime:
         revisions.changed.wake()
         await self.watch.stop()
         await self.fleet.stop()
+        self.quotas.close()
         if self._refresher.is_alive():
             # It hands work to this loop, which is closed soon.
             await asyncio.to_thread(self._refresher.join, LAST_REFRESH_SECONDS)
@@ -142,6 +156,16 @@ class Runtime:
         await self.admission.stop()
         await asyncio.to_thread(self.traces.stop)
         await asyncio.to_thread(alerts.services.stop_buffer)
+
+    def callbacks(self) -> list[str]:
+        """By their names in `litellm_settings`."""
+        litellm = self.table.settings["litellm_settings"]
+        found = [litellm.get(name) for name in ("callbacks", "success_callback")]
+        return [str(name) for names in found if isinstance(names, list) for name in names]
+
+    def _api_bases(self) -> dict[str, str]:
+        """Where each deployment is, by its id."""
+        return {one.id: one.api_base for one in self.table.all_deployments()}
 
     async def group_of(self, model: str, *, team_id: str | None) -> Group:
         """The deployments of a group, or of the pattern that covers the model; an empty group when there are none."""
@@ -228,6 +252,7 @@ class Runtime:
 
     def _refresh_for_ever(self) -> None:
         failures = 0
+        give_up_after(REFRESH_SECONDS)
         try:
             while True:
                 revisions.changed.wait(POLL_SECONDS)
@@ -343,14 +368,6 @@ def _concretized(table: RoutingTable, pattern: str, model: str, captured: str) -
                 extra={"deployment": deployment.id, "problem": str(error)},
             )
     return Group.of(found)
-
-
-def _custom_labels(table: RoutingTable) -> CustomLabels:
-    litellm = table.settings["litellm_settings"]
-    return CustomLabels(
-        metadata=litellm.get("custom_prometheus_metadata_labels") or (),
-        tags=litellm.get("custom_prometheus_tags") or (),
-    )
 
 
 _running: Runtime | None = None

@@ -1,14 +1,16 @@
 """What the calendar brings of deployments: how they did, what fell back, what will be gone."""
 
+import os
 from datetime import datetime
 
 from alerts.events import AlertType
 from alerts.services import Job, Report, Span, argument
 from budgets.report_spans import may_be_summed, report_calendar, span_of
+from proxy.capture_rate import BILLED_AFTER, CaptureCheck, capture_report
 from proxy.deployment_report import deployment_report
 from proxy.deprecations import WARN_DAYS, deprecation_report
 from proxy.fallback_report import fallback_report
-from teams.periods import Duration
+from teams.periods import UTC_MIDNIGHT, Duration
 
 _HALF_A_DAY = 43_200
 _DAY = Duration(1, "d")
@@ -43,6 +45,20 @@ def _deprecations(span: Span) -> Report:
     return deprecation_report(job="model_deprecations", span=span, today=today, warn_within_days=days)
 
 
+def _capture_span(now: datetime) -> Span | None:
+    """A day of UTC, as bills have them; None where no check is set up."""
+    return span_of(_DAY, now=now, calendar=UTC_MIDNIGHT) if CaptureCheck.read() else None
+
+
+def _capture(span: Span) -> Report:
+    check = CaptureCheck.read() or CaptureCheck()
+    return capture_report(check, until=span.ends_at, environment=os.environ)
+
+
+def _may_capture(span: Span, now: datetime) -> bool:
+    return now >= span.ends_at + BILLED_AFTER and may_be_summed(span, now)
+
+
 JOBS = (
     Job(
         name="deployment_report",
@@ -66,5 +82,13 @@ JOBS = (
         alert_types=(AlertType.MODEL_DEPRECATION_WARNINGS,),
         span_at=_day,
         make=_deprecations,
+    ),
+    Job(
+        name="spend_capture_rate",
+        title="Spend against the provider's bill",
+        alert_types=(AlertType.FAILED_TRACKING_SPEND,),
+        span_at=_capture_span,
+        make=_capture,
+        may_begin=_may_capture,
     ),
 )

@@ -3,6 +3,7 @@
 Belongs to the event loop; the clock is monotonic seconds. What other processes see comes in through `proxy.fleet`.
 """
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -69,6 +70,7 @@ class Condition:
     __slots__ = (
         "consecutive",
         "cool_until",
+        "cooled_until",
         "elsewhere",
         "in_flight",
         "latencies",
@@ -90,6 +92,8 @@ class Condition:
         self.outcomes = Outcomes()
         self.elsewhere = NOTHING_ELSEWHERE
         self.cool_until = 0.0
+        # The end of the last cooldown, which is kept when that is over.
+        self.cooled_until = -math.inf
         self.times = 0
         self.reason = ""
         self.status = 0
@@ -234,6 +238,20 @@ class RouterState:
             fails_by_kind=kinds,
         )
 
+    def judged_by(self, deployment_id: str) -> tuple[int, int]:
+        """Successes and failures of the last minute, of all processes; none yet in the minute after a cooldown.
+
+        That has answered for the failures before it.
+        """
+        condition, now = self.of(deployment_id), self.clock()
+        if now - condition.cooled_until < SLOT_SECONDS * SLOTS:
+            return 0, 0
+        minute = list(condition.last_minute(now))
+        return (
+            condition.elsewhere.successes + sum(one.successes for one in minute),
+            condition.elsewhere.failures + sum(one.failures for one in minute),
+        )
+
     # What outages are judged by.
 
     def refused(self, deployment_id: str) -> None:
@@ -300,7 +318,7 @@ class RouterState:
         fresh = condition.cool_until <= now
         until = now + cooldown.seconds
         if until > condition.cool_until:
-            condition.cool_until = until
+            condition.cool_until = condition.cooled_until = until
             condition.reason, condition.status = str(cooldown.reason), status
         if fresh:
             condition.times += 1
@@ -312,7 +330,7 @@ class RouterState:
     def cooled_elsewhere(self, deployment_id: str, *, seconds: float, reason: str, status: int, times: int) -> None:
         condition, now = self.of(deployment_id), self.clock()
         if now + seconds > condition.cool_until:
-            condition.cool_until = now + seconds
+            condition.cool_until = condition.cooled_until = now + seconds
             condition.reason, condition.status = reason, status
         condition.times = max(condition.times, times)
         condition.probe_since = 0.0
@@ -321,6 +339,7 @@ class RouterState:
     def restore(self, deployment_id: str) -> None:
         condition = self.of(deployment_id)
         condition.times = condition.consecutive = 0
+        condition.cooled_until = min(condition.cooled_until, self.clock())
         condition.cool_until = condition.probe_since = 0.0
         condition.reason, condition.status = "", 0
         self.troubled.discard(deployment_id)

@@ -112,11 +112,14 @@ class Relay:
                 if out and not self._gone.is_set():
                     attempt.passed_on(reader.events)
                     # Until the next is asked for, it is the client that is waited for.
-                    run.heard_at = math.inf
+                    handed_over, run.heard_at = run.heard_at, math.inf
                     yield out
                     run.heard_at = time.perf_counter()
+                    attempt.client_seconds += run.heard_at - handed_over
             if (out := reader.finish()) and not self._gone.is_set():
                 yield out
+            if not (reader.events or reader.usage or reader.error or self._gone.is_set()):
+                self._error = UpstreamFailure("the stream has no event", provider=attempt.deployment.provider.name)
         except UpstreamError as error:
             self._error = error
         except EventTooLong:

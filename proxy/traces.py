@@ -13,8 +13,10 @@ from collections.abc import Iterator
 import orjson
 from django.db import DatabaseError, InterfaceError, connection
 
+from alerts.patience import give_up_after
 from budgets import batches
 from proxy.core.trace import Attempted, Trace
+from proxy.metrics.internals import TRACES_DROPPED
 from proxy.models import RequestTrace
 from proxy.trace_policy import is_eventful
 
@@ -26,6 +28,7 @@ MOST_WAITING = 10_000
 # SQLite has one writer at a time, and the ledger waits for its turn while a batch is stored.
 BATCH = 500
 PAUSE_SECONDS = 0.02
+STORE_SECONDS = 10.0
 _MOST_STEPS = 200
 
 
@@ -56,11 +59,13 @@ class TraceWriter:
         """From one thread, when the request has ended: nobody may change the trace afterwards."""
         if len(self._waiting) == MOST_WAITING:
             self._overflowed += 1
+            TRACES_DROPPED.inc()
         self._waiting.append(trace)
 
     def _work(self) -> None:
         """The writer thread, with a database connection of its own."""
         told = False
+        give_up_after(STORE_SECONDS)
         try:
             while not self._stopping.wait(INTERVAL_SECONDS):
                 self.store_waiting(pause=PAUSE_SECONDS)
@@ -89,6 +94,7 @@ class TraceWriter:
                 yield encode(trace)
             except TypeError:
                 self._lost += 1
+                TRACES_DROPPED.inc()
                 logger.exception("A request trace cannot be written down", extra={"request_id": str(trace.request_id)})
 
     def _store(self, lines: list[bytes]) -> None:
@@ -96,6 +102,7 @@ class TraceWriter:
             batches.insert(RequestTrace, lines)
         except (DatabaseError, InterfaceError):
             self._lost += len(lines)
+            TRACES_DROPPED.inc(len(lines))
             # Told once for as long as it lasts.
             if not self._away:
                 logger.exception("The database does not take request traces: they are dropped")

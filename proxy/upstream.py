@@ -7,7 +7,7 @@ or credentials from the environment; how much it reads and where it connects to 
 import asyncio
 import io
 import re
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Protocol
@@ -38,6 +38,9 @@ class Destination(Protocol):
     """What the client must know of a deployment."""
 
     @property
+    def id(self) -> str: ...
+
+    @property
     def provider(self) -> Provider: ...
 
     @property
@@ -46,6 +49,9 @@ class Destination(Protocol):
     @property
     def operators_own(self) -> bool:
         """Whether it stands in config.yaml, and so may be on this machine or network."""
+
+
+Heard = Callable[[Destination, Mapping[str, str]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +65,12 @@ class Answer:
 class Upstream:
     """`most_answer_bytes` and `networks` may be replaced at any time, from any thread.
 
-    `networks` are private ones where deployments that the operator did not write may be, too.
+    `networks` are private ones where deployments that the operator did not write may be, too. `heard` is told the
+    headers of every answer, whatever its status.
     """
 
-    def __init__(self, networks: Iterable[Network] = ()) -> None:
+    def __init__(self, networks: Iterable[Network] = (), *, heard: Heard | None = None) -> None:
+        self._heard = heard
         self.most_answer_bytes = MOST_ANSWER_BYTES
         self._rules = AddressRules(private_allowed=False, networks=tuple(networks))
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
@@ -116,6 +124,8 @@ class Upstream:
             if not sending.was_stale:
                 raise
             response = await _send(session, request, Sending(fresh=True), timeout=timeout)
+        if self._heard is not None:
+            self._heard(deployment, response.headers)
         status = response.status
         if status == 200:
             return response

@@ -1,5 +1,6 @@
 """The routes that clients of a model call."""
 
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,10 +18,10 @@ from proxy.core.errors import GatewayError
 from proxy.core.measure import estimate_prompt
 from proxy.core.operations import Operation
 from proxy.gateway import serve
-from proxy.metrics import Labels
+from proxy.metrics.requests import Labels
 from proxy.registry import RoutingTable
 from proxy.request import LeanRequest
-from proxy.run import caller_labels, finish
+from proxy.run import caller_labels, count_failure, finish
 from proxy.runtime import running
 from proxy.streaming import RelayResponse
 from teams.errors import ApiError, AuthenticationError, PermissionDenied
@@ -47,8 +48,10 @@ class Serve(AsyncAPIView):
         """Count and store it: under the last upstream's name, or without one when none was reached."""
         runtime, trace = running(), request.trace
         name = error.name if isinstance(error, GatewayError) else type(error).__name__
-        labels = request.labels or _labels(request)
-        runtime.metrics.failure(labels, status=error.status_code, error_class=name)
+        if (run := request.run) is not None:
+            run.count_failure(error, request.asked)
+        else:
+            count_failure(runtime, _labels(request), error, seconds=time.perf_counter() - request.arrived)
         if trace is not None:
             error.headers.setdefault("x-litellm-call-id", trace.call_id)
             trace.note("refused", error=name, status=error.status_code)

@@ -31,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 1.0
 HANGING_SECONDS = 5.0
+# However impatient somebody is, looking must not be all that is done.
+SHORTEST_SECONDS = 0.05
 READ_SECONDS = 5.0
 # Percentiles are of so long, and of no more than so many of each model.
 SLOW_SECONDS = 300.0
@@ -109,7 +111,7 @@ class Watch:
 
     async def _look_for_ever(self) -> None:
         while True:
-            await asyncio.sleep(min(LOOK_SECONDS, self.settings.threshold / 4))
+            await asyncio.sleep(max(SHORTEST_SECONDS, min(LOOK_SECONDS, self.settings.threshold / 4)))
             try:
                 self.look()
             except Exception:

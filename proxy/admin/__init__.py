@@ -1,5 +1,5 @@
-"""Admin pages of the gateway: deployments and settings, what became of requests, and what would become of one."""
+"""Admin pages of the gateway: deployments and settings, keys, what became of requests, and what would become of one."""
 
-from proxy.admin import deployments, requests
+from proxy.admin import config_fields, deployments, keys, requests
 
-__all__ = ["deployments", "requests"]
+__all__ = ["config_fields", "deployments", "keys", "requests"]

@@ -11,7 +11,6 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from alerts.addresses import AddressRefused
@@ -21,10 +20,10 @@ from proxy import health_checks
 from proxy.addresses import ensure_addresses_allowed
 from proxy.deployment_panel import CHECKS_SHOWN, checks_table, last_check, status_panel, weight_and_order
 from proxy.deployments import build
-from proxy.models import ConfigField, Deployment, HealthCheck, validate_params
+from proxy.models import Deployment, HealthCheck, validate_params
 from proxy.standing import COLORS, NOTHING, standings
 from teams.admin.filters import ChoiceFilter, FieldFilter
-from teams.admin.page import STAMPS, TECHNICAL
+from teams.admin.page import STAMPS, TECHNICAL, once_a_row
 from teams.admin.scope import GlobalPage
 from teams.admin.verbs import Done, Verb, VerbPage
 from teams.errors import Invalid
@@ -187,12 +186,14 @@ class DeploymentPage(VerbPage, GlobalPage):
         return str(row.standing.price)
 
     @admin.display(description="status")
+    @once_a_row
     def status(self, deployment: Deployment) -> SafeString:
         now = timezone.now()
         standing = standings([deployment])[deployment.pk]
         return status_panel(standing, problem=_problem(deployment, now=now), now=now)
 
     @admin.display(description="last checks")
+    @once_a_row
     def last_checks(self, deployment: Deployment) -> SafeString | str:
         rows = HealthCheck.objects.filter(deployment_id=deployment.pk).order_by("-checked_at", "-id")
         return checks_table(list(rows[:CHECKS_SHOWN]))
@@ -214,10 +215,3 @@ def _problem(deployment: Deployment, *, now: datetime) -> str:
     except ValueError as error:
         return str(error)
     return ""
-
-
-@admin.register(ConfigField)
-class ConfigFieldPage(ModelAdmin):
-    list_display = ("section", "name", "value", "source", "updated_at")
-    list_filter = ("section", "source")
-    search_fields = ("name",)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from alerts.events import AlertType
 from alerts.services import BESIDE, EVERYTHING_ELSE, OF_A_TYPE, THE_REST, ChannelKind, OperatorChannel, OperatorRoute
-from proxy.config.schema import GeneralSettings
+from proxy.config.general_schema import GeneralSettings
 
 PAGED = (
     AlertType.OUTAGE_ALERTS,
@@ -17,6 +17,7 @@ PAGED = (
     AlertType.DB_EXCEPTIONS,
     AlertType.FAILED_TRACKING_SPEND,
     AlertType.ALERT_CHANNEL_FAILING,
+    AlertType.ALERT_CHAIN_FAILING,
 )
 
 

@@ -10,9 +10,12 @@ from pydantic.fields import FieldInfo
 
 import alerts.services
 from proxy.config import known
+from proxy.config.alerting_schema import AlertingArgs
+from proxy.config.general_schema import GeneralSettings
 from proxy.config.importer import ALERT_SETTINGS
 from proxy.config.reader import place, sentence
-from proxy.config.schema import AlertingArgs, GeneralSettings, plain
+from proxy.config.values import plain
+from proxy.core.kinds import did_you_mean
 from proxy.models import ConfigField, Section, Source
 from teams.errors import Invalid
 from teams.secrets import without_secrets
@@ -24,14 +27,14 @@ _ARGS = "alerting_args"
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """`source` says who set it; of `default` nobody did, and `value` is None then."""
+    """`source` says who set it: of `unset` nobody did, and `value` is None then; of `default` it is the default."""
 
     name: str
     type: str
     description: str
     value: Any
     default: Any
-    source: Literal["config", "db", "unset"]
+    source: Literal["config", "db", "default", "unset"]
 
     @property
     def is_editable(self) -> bool:
@@ -77,15 +80,20 @@ def find(name: str) -> Setting:
 def change(name: str, value: Any) -> None:
     """Raises Invalid; then nothing has changed."""
     _ensure_changeable(name)
-    checked = _checked(name, value)
     if name in ALERT_SETTINGS:
-        alerts.services.change_alert_setting(name, checked)
+        alerts.services.change_alert_setting(name, _checked(name, value))
         return
     ConfigField.objects.update_or_create(
-        section=Section.GENERAL,
-        name=name,
-        defaults={"value": without_secrets({name: checked})[name], "source": Source.API},
+        section=Section.GENERAL, name=name, defaults={"value": storable(name, value), "source": Source.API}
     )
+
+
+def storable(name: str, value: Any) -> Any:
+    """A value as its row has it. Raises Invalid."""
+    _ensure_changeable(name)
+    if name in ALERT_SETTINGS:
+        raise Invalid(f"{name} is one of the alert settings, which have a page of their own.", param="name")
+    return without_secrets({name: _checked(name, value)})[name]
 
 
 @transaction.atomic
@@ -101,7 +109,7 @@ def reset(name: str) -> None:
 
 def _ensure_changeable(name: str) -> None:
     if name in _CHANNELS:
-        raise Invalid(f"{name}: channels and routes are changed in the admin, where their addresses are kept secret.")
+        raise Invalid(f"{name}: channels are changed by /config/update, or with their routes in the admin.")
     if name not in GeneralSettings.model_fields or name in known.NEVER_STORED:
         raise Invalid(f"Invalid field={name[:100]} passed in.")
     if name in ALERT_SETTINGS:
@@ -113,18 +121,36 @@ def _ensure_changeable(name: str) -> None:
         raise Invalid(f"general_settings key '{name}' is set in the config file and cannot be changed here.")
 
 
+def problem(name: str, value: Any) -> str:
+    """What is wrong with a value of a setting, as a sentence; empty when it is well."""
+    try:
+        _read(name, value)
+    except ValueError as error:
+        return f"{error}."
+    return ""
+
+
 def _checked(name: str, value: Any) -> Any:
-    """As it is stored. An argument that is none is refused here, where somebody waits for the answer."""
+    """As it is stored."""
+    try:
+        return _read(name, value)
+    except ValueError as error:
+        raise Invalid(f"Invalid {name}: {error}.", param="field_value") from None
+
+
+def _read(name: str, value: Any) -> Any:
+    """An argument that is none is refused here, where somebody waits for the answer. Raises ValueError."""
     try:
         found = GeneralSettings.model_validate({name: plain(value)})
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        raise Invalid(f"Invalid {name}: {place(first['loc'])}: {sentence(first)}.", param="field_value") from None
-    except ValueError as error:
-        raise Invalid(f"Invalid {name}: {error}.", param="field_value") from None
-    if name == _ARGS and (unknown := sorted(found.alerting_args.model_extra or {})):
-        raise Invalid(f"Invalid {name}: {unknown[0][:100]!r} is not an argument.", param="field_value")
+        raise ValueError(f"{place(first['loc'])}: {sentence(first)}") from None
+    if name == _ARGS and (unknown := sorted((found.alerting_args.model_extra or {}).keys() - known.ALERTING_ARGS)):
+        raise ValueError(f"{unknown[0][:100]!r} is not an argument{did_you_mean(unknown[0], _ARGUMENTS)}")
     return found.model_dump(mode="json", exclude_unset=True)[name]
+
+
+_ARGUMENTS = sorted(AlertingArgs.model_fields)
 
 
 def _setting(name: str, field: FieldInfo, value: Any, source: Any) -> Setting:

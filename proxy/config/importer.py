@@ -21,7 +21,10 @@ from proxy.models import ConfigField, Deployment, Section, Source
 from teams.secrets import without_secrets
 
 # Of general_settings, these are columns of the alerts app's settings, and those are its channels and routes.
-ALERT_SETTINGS = ("alerting_threshold", "alert_types", "alerting_args", "alert_type_config", "spend_report_frequency")
+ALERT_SETTINGS = (
+    "alerting_threshold", "alert_types", "alerting_args", "alert_type_config", "spend_report_frequency",
+    "email_settings",
+)  # fmt: skip
 _ALERTING = frozenset({*ALERT_SETTINGS, "alerting", "alert_to_webhook_url"})
 
 
@@ -154,6 +157,8 @@ def _apply_alerting(document: Document, diff: Diff) -> None:
     general = document.general_settings
     given = general.model_dump(mode="json", exclude_unset=True)
     chosen = {name: given[name] for name in ALERT_SETTINGS if given.get(name) is not None}
+    if general.alert_heartbeat_url:
+        chosen[alerts.services.HEARTBEAT_URL] = general.alert_heartbeat_url
     channels, routes = operator_channels(general, os.environ)
     for line in alerts.services.set_operator_channels(channels=channels, routes=routes, settings=chosen):
         diff.changed.append(f"alerting: {line}")

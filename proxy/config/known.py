@@ -10,7 +10,7 @@ SECTIONS = frozenset(
 
 GENERAL = frozenset(
     """
-    admin_only_routes alert_to_webhook_url alert_type_config alert_types alerting alerting_args
+    admin_only_routes alert_heartbeat_url alert_to_webhook_url alert_type_config alert_types alerting alerting_args
     alerting_threshold allow_public_health_readiness_details allow_requests_on_db_unavailable allowed_ips
     allowed_routes always_include_stream_usage apply_user_budget_to_team_keys
     background_health_check_model_groups background_health_checks cancel_on_disconnect completion_model
@@ -47,7 +47,8 @@ LITELLM = frozenset(
     include_cost_in_streaming_usage internal_user_budget_duration json_logs key_generation_settings
     log_raw_request_response max_budget max_end_user_budget max_end_user_budget_id max_internal_user_budget
     model_group_settings modify_params num_retries prometheus_deployment_and_latency_caller_identity
-    prometheus_emit_input_sequence_length_label prometheus_emit_rate_limit_labels prometheus_emit_stream_label
+    prometheus_emit_client_labels prometheus_emit_input_sequence_length_label prometheus_emit_older_names
+    prometheus_emit_rate_limit_labels prometheus_emit_stream_label
     prometheus_end_user_metrics_cleanup_interval_seconds prometheus_end_user_metrics_max_series_per_metric
     prometheus_end_user_metrics_ttl_seconds prometheus_exclude_labels prometheus_exclude_metrics
     prometheus_initialize_budget_metrics prometheus_latency_buckets prometheus_metrics_cleanup_interval_seconds
@@ -77,11 +78,11 @@ ALERTING_ARGS = frozenset(
     """
     alert_retention_days budget_alert_ttl budget_thresholds daily_report_frequency daily_spend_per_user_threshold
     failure_threshold failure_threshold_window_seconds hanging_threshold_fails hanging_threshold_seconds
-    hanging_threshold_window_seconds labels log_to_console major_outage_alert_threshold max_outage_alert_list_size
-    minor_outage_alert_threshold model_deprecation_days monthly_spend_per_user_threshold outage_alert_ttl
-    outage_counted outage_failed_probes outage_failure_rate outage_min_requests region_outage_alert_ttl
-    report_check_interval slow_percentile spend_anomaly_baseline_days spend_anomaly_min_spend spend_anomaly_multiplier
-    user_spend_check_interval
+    hanging_threshold_window_seconds heartbeat_interval heartbeat_tells_failure labels log_to_console
+    major_outage_alert_threshold max_outage_alert_list_size minor_outage_alert_threshold model_deprecation_days
+    monthly_spend_per_user_threshold outage_alert_ttl outage_counted outage_failed_probes outage_failure_rate
+    outage_min_requests region_outage_alert_ttl report_check_interval slow_percentile spend_anomaly_baseline_days
+    spend_anomaly_min_spend spend_anomaly_multiplier user_spend_check_interval
     """.split()
 )
 
@@ -90,8 +91,8 @@ IN_EFFECT = frozenset(
     """
     apply_user_budget_to_team_keys budget_duration budget_exceeded_status_code budget_exceeded_throttle_percentage
     global_max_parallel_requests max_budget max_end_user_budget max_end_user_budget_id max_parallel_requests
-    alert_type_config alerting_args alerting_threshold budget_thresholds spend_report_frequency tag_budget_config
-    token_rate_limit_type
+    alert_heartbeat_url alert_type_config alerting_args alerting_threshold budget_thresholds spend_report_frequency
+    tag_budget_config token_rate_limit_type
     admin_only_routes alert_to_webhook_url alert_types alerting allowed_fails allowed_fails_policy allowed_ips
     allowed_routes block_requests_for_models_without_pricing callbacks consecutive_fails content_policy_fallbacks
     context_window_fallbacks cooldown_time
@@ -113,10 +114,28 @@ IN_EFFECT = frozenset(
     enable_health_check_routing health_check_concurrency health_check_details health_check_ignore_transient_errors
     health_check_interval health_check_staleness_threshold use_shared_health_check
     budget_reset_time timezone
+    disable_end_user_cost_tracking enable_end_user_cost_tracking_prometheus_only
+    prometheus_deployment_and_latency_caller_identity prometheus_emit_client_labels
+    prometheus_emit_input_sequence_length_label prometheus_emit_older_names prometheus_emit_rate_limit_labels
+    prometheus_emit_stream_label prometheus_end_user_metrics_cleanup_interval_seconds
+    prometheus_end_user_metrics_ttl_seconds prometheus_exclude_labels prometheus_exclude_metrics
+    prometheus_latency_buckets prometheus_metrics_cleanup_interval_seconds prometheus_metrics_config
+    prometheus_metrics_max_series_per_metric prometheus_metrics_ttl_seconds
+    prometheus_user_budget_label_include_email_alias require_auth_for_metrics_endpoint
+    default_key_max_budget_alert_emails email_settings spend_capture_rate_check
     """.split()
 )
 
 # Secrets and addresses with passwords: read when the process starts, and never stored in a row.
 NEVER_STORED = frozenset(
-    {"master_key", "database_url", "redis_host", "redis_password", "redis_port", "redis_url", "redis_db"}
+    {
+        "alert_heartbeat_url",
+        "master_key",
+        "database_url",
+        "redis_host",
+        "redis_password",
+        "redis_port",
+        "redis_url",
+        "redis_db",
+    }
 )

@@ -43,14 +43,14 @@ class ConfigFields(ManagementViewSet):
            envelope=Envelope.DETAIL_ERROR)  # fmt: skip
     def alerting(self, call: Call) -> Any:
         """Whether alerts go to Slack, and every argument of `alerting_args`."""
-        is_on = alerts.services.has_channel("slack")
+        source = alerts.services.channel_source("slack")
         slack = fields.Setting(
             name="slack_alerting",
             type="Boolean",
             description="Whether a Slack channel is on.",
-            value=is_on,
+            value=source is not None,
             default=False,
-            source="db" if is_on else "unset",
+            source=source or "default",
         )
         return [_object(one) for one in (slack, *fields.alerting_arguments())]
 
@@ -66,7 +66,7 @@ def _object(one: fields.Setting) -> dict[str, Any]:
         field_type=one.type,
         field_description=one.description,
         field_value=one.value,
-        stored_in_db=None if one.source == "unset" else one.source == "db",
+        stored_in_db=None if one.source in ("default", "unset") else one.source == "db",
         field_default_value=one.default,
         premium_field=False,
         nested_fields=None,

@@ -8,6 +8,7 @@ from proxy.core.access import within
 from proxy.core.routes import KEY_TYPES
 from proxy.management.base import Call
 from proxy.management.schemas.limits import LIMIT_FIELDS, dollars, set_limits, valid_duration
+from teams.access import MODELS_ONLY
 from teams.errors import Forbidden, Invalid, NotFound
 from teams.models import Budget, Limits, Membership, Organization, Role, Team, User, VirtualKey
 from teams.periods import parse_duration
@@ -28,7 +29,6 @@ _PLAIN = {
     "blocked": ("blocked", bool), "auto_rotate": ("auto_rotate", bool),
 }  # fmt: skip
 _INTERNAL = (Role.INTERNAL_USER, Role.INTERNAL_USER_VIEWER)
-_MODELS_ONLY = "llm_api_routes"
 _NUMBERS = ("tpm_limit", "rpm_limit", "tpd_limit", "max_parallel_requests")
 
 
@@ -120,21 +120,15 @@ def _user(user_id: str | None, row: VirtualKey, call: Call) -> User | None:
 
 def _keep_from_acting_for_others(row: VirtualKey, given: Mapping[str, Any], call: Call, *, changed_owner: bool) -> None:
     """A key of somebody else that the caller gets to see calls models, and manages nothing in the owner's name."""
-    if call.reach.is_admin or row.user_id in (None, call.reach.user_id):
+    if call.reach.may_act_with(row):
         return
     if given.get("allowed_routes") or given.get("key_type"):
-        if row.allowed_routes != [_MODELS_ONLY]:
+        if row.allowed_routes != [MODELS_ONLY]:
             raise Forbidden(
-                f"A key for somebody else can only have the routes {[_MODELS_ONLY]}.", param="allowed_routes"
+                f"A key for somebody else can only have the routes {[MODELS_ONLY]}.", param="allowed_routes"
             )
     elif changed_owner or "allowed_routes" in given:
-        row.allowed_routes = [_MODELS_ONLY]
-
-
-def restrict_to_models(row: VirtualKey, call: Call) -> None:
-    """Before somebody who is neither the owner nor a proxy admin sees the key in clear."""
-    if not call.reach.is_admin and row.user_id not in (None, call.reach.user_id):
-        row.allowed_routes = [_MODELS_ONLY]
+        row.allowed_routes = [MODELS_ONLY]
 
 
 def _is_member_of_governed_team(user_id: str | None, row: VirtualKey, call: Call) -> bool:

@@ -4,18 +4,28 @@ from collections.abc import Mapping
 from typing import Any
 
 from proxy.management.base import Call
+from proxy.models import ConfigField, Section
 from proxy.runtime import running
 from teams.errors import Forbidden, Invalid
 from teams.models import Membership
 from teams.periods import parse_duration
 
 _DURATIONS = ("duration", "budget_duration")
+_NAMES = (
+    "key_generation_settings", "default_key_generate_params", "upperbound_key_generate_params",
+    "disable_custom_api_keys", "default_team_disabled",
+)  # fmt: skip
 
 
-def prepare(given: dict[str, Any], call: Call) -> dict[str, Any]:
-    """The fields of a new key with the configuration's defaults and bounds filled in. Raises ManagementError."""
-    settings = running().table.settings
-    general, litellm = settings["general_settings"], settings["litellm_settings"]
+def prepare(
+    given: dict[str, Any], call: Call, *, settings: Mapping[str, Mapping[str, Any]] | None = None
+) -> dict[str, Any]:
+    """The fields of a new key with the configuration's defaults and bounds filled in. Raises ManagementError.
+
+    `settings` by section; without them those that this process serves by.
+    """
+    settings = running().table.settings if settings is None else settings
+    general, litellm = settings[Section.GENERAL], settings[Section.LITELLM]
     _ensure_may_make(given, call, general, _object(litellm, "key_generation_settings"))
     defaults = _object(litellm, "default_key_generate_params")
     filled = {**{name: value for name, value in defaults.items() if given.get(name) is None}, **_set(given)}
@@ -27,6 +37,14 @@ def prepare(given: dict[str, Any], call: Call) -> dict[str, Any]:
                 f"{name} is over max limit set in config - user_value={filled[name]}; max_value={bound}", param=name
             )
     return filled
+
+
+def stored_settings() -> dict[str, dict[str, Any]]:
+    """As their rows have them. One query."""
+    found: dict[str, dict[str, Any]] = {Section.GENERAL: {}, Section.LITELLM: {}}
+    for row in ConfigField.objects.filter(section__in=found, name__in=_NAMES).order_by():
+        found[row.section][row.name] = row.value
+    return found
 
 
 def _set(given: Mapping[str, Any]) -> dict[str, Any]:

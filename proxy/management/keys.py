@@ -12,7 +12,7 @@ from budgets.models import Scope
 from budgets.resets import set_spend
 from proxy.management import key_policy
 from proxy.management.base import Access, Call, ManagementViewSet, route
-from proxy.management.key_fields import apply_fields, ensure_no_stronger, restrict_to_models
+from proxy.management.key_fields import apply_fields, ensure_no_stronger
 from proxy.management.key_lists import find, hashed, list_deleted, sort
 from proxy.management.key_objects import key_objects, status_of, utc_now
 from proxy.management.key_verbs import make_key
@@ -21,6 +21,8 @@ from proxy.management.schemas import keys as schemas
 from proxy.management.schemas.limits import dollars, nano, valid_duration
 from teams import audit
 from teams.errors import Envelope, Forbidden, Invalid, ManagementError, NotFound
+from teams.invitations import ensure_can_write
+from teams.letters import write_key_created, write_key_rotated
 from teams.models import VirtualKey
 from teams.money import to_dollars
 from teams.periods import parse_duration
@@ -171,9 +173,10 @@ class Keys(ManagementViewSet):
         new_key, grace = given.pop("new_key", None), given.pop("grace_period", None)
         now = utc_now()
         apply_fields(row, given, call, route="/key/regenerate", now=now)
-        restrict_to_models(row, call)
+        call.reach.restrict_to_models(row)
         kept = parse_duration(valid_duration("grace_period", grace)) if grace else None
         plain = regenerate_key(row, now=now, grace=kept, key=new_key)
+        write_key_rotated(row, plain, grace=grace, now=now)
         return _with_key(row, plain)
 
     @route("POST", "/key/rotated", access=Access.ANY)
@@ -213,6 +216,9 @@ class Keys(ManagementViewSet):
 
 def _generate(given: Mapping[str, Any], call: Call, *, route: str) -> dict[str, Any]:
     row, plain = make_key(given, call, route=route)
+    if given.get("send_invite_email"):
+        ensure_can_write(row.user, param="send_invite_email")
+        write_key_created(row, plain, now=utc_now())
     return {**_with_key(row, plain), **_echo(given)}
 
 

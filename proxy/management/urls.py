@@ -1,16 +1,20 @@
 """Every management route."""
 
 from proxy.management.activity import GlobalActivity
+from proxy.management.alert_desk import AlertChannels, AlertRoutes, AlertSilences
 from proxy.management.alerts import Alerts
 from proxy.management.audit import Audit
 from proxy.management.base import urlpatterns as routes
 from proxy.management.budgets import Budgets
+from proxy.management.config_callbacks import ConfigCallbacks
 from proxy.management.config_fields import ConfigFields
 from proxy.management.customers import Customers
 from proxy.management.daily_activity import DailyActivity
 from proxy.management.deprecations import Deprecations
+from proxy.management.emails import EmailEvents
 from proxy.management.explain import Explain
 from proxy.management.health import HealthChecks
+from proxy.management.invitations import Invitations
 from proxy.management.keys import Keys
 from proxy.management.members import TeamMembers
 from proxy.management.models import Models
@@ -25,6 +29,9 @@ from proxy.management.users import Users
 
 VIEWSETS = (
     Alerts,
+    AlertChannels,
+    AlertRoutes,
+    AlertSilences,
     Keys,
     Models,
     Deprecations,
@@ -33,9 +40,12 @@ VIEWSETS = (
     Organizations,
     Audit,
     Budgets,
+    ConfigCallbacks,
     ConfigFields,
     Customers,
+    EmailEvents,
     Explain,
+    Invitations,
     Tags,
     Users,
     HealthChecks,

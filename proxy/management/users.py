@@ -25,6 +25,8 @@ from proxy.management.user_fields import KEY_FIELDS, Belongings, apply_fields
 from proxy.management.user_objects import key_counts, model_usage, user_objects, with_spend
 from teams import audit
 from teams.errors import Envelope, Forbidden, Invalid, ManagementError, NotFound
+from teams.invitations import invite, write_invitation
+from teams.letters import write_key_created
 from teams.models import Organization, Role, User, VirtualKey
 from teams.money import to_dollars
 from teams.services.users import create_user, delete_user, with_email
@@ -58,6 +60,10 @@ class Users(ManagementViewSet):
         create_user(row)
         belongings.give_to(row, now=now)
         made = _first_key(row, body, call, belongings.organizations) if body.auto_create_key else None
+        if body.send_invite_email:
+            write_invitation(invite(row, now=now), now=now)
+            if made:
+                write_key_created(*made, now=now)
         return _with_key(_shown(row), body, made, belongings.organizations)
 
     @route("POST", "/user/update", access=Access.SELF_SERVICE, body=schemas.UpdateUser, answer=schemas.UpdatedUser)

@@ -99,3 +99,66 @@ class Received(Answer):
     firing: int
     resolved: int
     left_out: int
+
+
+class DayObject(Answer):
+    delivered: int
+    merged: int
+    dead: int
+
+
+class ChannelState(Answer):
+    """`oldest_due_seconds`: for how long the oldest that is due has been so."""
+
+    channel: str
+    kind: str
+    team_id: str | None
+    enabled: bool
+    failing_since: Time | None
+    oldest_due_seconds: float
+    pending: int
+    sending: int
+    last_day: DayObject
+
+
+class HeartbeatObject(Answer):
+    is_set: bool
+    set_by: str | None
+    interval_seconds: float | None
+    last_ping_at: Time | None
+    status: int | None
+    answer: str | None
+    error: str | None
+    failing_since: Time | None
+    withheld: str | None
+
+
+class FindingObject(Answer):
+    """`withholds`: while it stands, the heartbeat is not sent."""
+
+    trouble: str
+    subject: str
+    said: str
+    withholds: bool
+
+
+class AuditObject(Answer):
+    at: Time | None
+    findings: list[FindingObject]
+
+
+class ProcessObject(Answer):
+    host: str
+    started_at: Time
+    seen_at: Time
+
+
+class Monitoring(Answer):
+    is_well: bool
+    last_tick_at: Time | None
+    oldest_due_seconds: float
+    channels: list[ChannelState]
+    incidents: dict[str, int]
+    heartbeat: HeartbeatObject
+    audit: AuditObject
+    processes: list[ProcessObject]

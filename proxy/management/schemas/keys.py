@@ -47,6 +47,7 @@ class KeyFields(LimitFields):
 
 class GenerateKey(KeyFields):
     key: str | None = Field(None, max_length=200, description="Your own value: sk- and at least 16 characters.")
+    send_invite_email: bool | None = Field(None, description="Tell the key's owner by mail.")
 
 
 class GenerateServiceAccountKey(GenerateKey):
