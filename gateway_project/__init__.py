@@ -1,9 +1,9 @@
 """The composition: settings, URLs, processes. Everything else is an app of its own."""
 
-from gateway_project import metric_store
+from gateway_project.metrics import values
 
 # Before any app declares a metric.
-metric_store.install()
+values.install()
 
 from gateway_project.celery import app as celery_app  # noqa: E402
 

@@ -8,15 +8,19 @@ import signal
 from typing import Any
 
 import django
+from django.conf import settings
 from django.core.asgi import get_asgi_application
+from prometheus_client import REGISTRY
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway_project.settings")
 django.setup()
 
-from gateway_project import metrics, urls  # noqa: E402 - needs the apps
+from gateway_project import urls  # noqa: E402 - needs the apps
+from gateway_project.metrics import machinery, otlp, process  # noqa: E402
 from proxy import runtime  # noqa: E402
 from proxy.asgi import LeanHandler  # noqa: E402
 
+machinery.register(REGISTRY)
 _full = get_asgi_application()
 _lean = LeanHandler(urls.lean)
 
@@ -35,17 +39,25 @@ async def _lifespan(receive: Any, send: Any) -> None:
     gateway = runtime.Runtime()
     try:
         await gateway.start()
-        metrics.start_store()
+        process.hold_store(process.WEB)
     except Exception as error:
         await send({"type": "lifespan.startup.failed", "message": f"{type(error).__name__}: {error}"})
         raise
     runtime.set_running(gateway)
+    pusher = otlp.start_push(
+        os.environ,
+        callbacks=gateway.callbacks(),
+        redis_url=settings.REDIS_URL,
+        idleness=gateway.metrics.settings.idleness,
+    )
     _end_with_parent()
     _quiet_collector()
     await send({"type": "lifespan.startup.complete"})
     await receive()
+    if pusher is not None:
+        await asyncio.to_thread(pusher.stop)
     await gateway.stop()
-    metrics.stop_store()
+    process.release_store(process.WEB)
     runtime.set_running(None)
     await send({"type": "lifespan.shutdown.complete"})
 

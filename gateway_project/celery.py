@@ -4,19 +4,25 @@ A task is a wake-up call and never the record: what is due is a row, and each ta
 """
 
 import os
+from typing import Any
 
-from celery import Celery
+from celery import Celery, signals
+
+from gateway_project.metrics import celery_tasks, process
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway_project.settings")
 
-app = Celery("tollkeeper")
+app = Celery("tollkeeper", task_cls=f"{celery_tasks.__name__}:CountedTask")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+# From here on workers and beat keep what they count.
+process.connect()
 
 app.conf.beat_schedule = {
     "flush alerts": {"task": "alerts.tasks.flush_alerts", "schedule": 5.0},
     "resolve quiet incidents": {"task": "alerts.tasks.resolve_quiet_incidents", "schedule": 30.0},
     "escalate incidents": {"task": "alerts.tasks.escalate_incidents", "schedule": 15.0},
+    "guard alerts": {"task": "alerts.tasks.guard_alerts", "schedule": 10.0},
     "forget old alerts": {"task": "alerts.tasks.forget_old_alerts", "schedule": 3600.0},
     "tick reports": {"task": "alerts.tasks.tick_reports", "schedule": 30.0},
     "forget scheduled runs": {"task": "alerts.tasks.forget_scheduled_runs", "schedule": 3600.0},
@@ -28,6 +34,22 @@ app.conf.beat_schedule = {
     "rotate due keys": {"task": "teams.tasks.rotate_due_keys", "schedule": 60.0},
     "tell forgotten changes": {"task": "teams.tasks.tell_forgotten_changes", "schedule": 30.0},
     "forget followed changes": {"task": "teams.tasks.forget_followed_changes", "schedule": 3600.0},
+    "forget login tries": {"task": "gateway_project.tasks.forget_login_tries", "schedule": 3600.0},
     "check deployments": {"task": "proxy.tasks.check_deployments", "schedule": 15.0},
     "forget health checks": {"task": "proxy.tasks.forget_health_checks", "schedule": 3600.0},
 }
+
+
+@signals.worker_process_init.connect
+def _start_to_tell(**_: Any) -> None:
+    """Each process of a worker can tell that the database is away, and without it."""
+    import alerts.services  # noqa: PLC0415 - the models exist only now
+
+    alerts.services.start_buffer()
+
+
+@signals.worker_process_shutdown.connect
+def _tell_the_rest(**_: Any) -> None:
+    import alerts.services  # noqa: PLC0415 - the models exist only now
+
+    alerts.services.stop_buffer()

@@ -1,4 +1,4 @@
-"""The command `tollkeeper`: up, check, key, ledger, prices, import-litellm, and `manage` for Django's own."""
+"""The command `tollkeeper`: up, the roles, check, key, demo, ledger, prices, import-litellm, `manage`."""
 
 import argparse
 import os
@@ -14,6 +14,11 @@ from proxy.config.reader import ConfigError, read
 from proxy.config.schema import Document
 
 DEFAULT_PORT = 4000
+ROLES = {
+    "migrate": "bring the database up to this version, and end",
+    "worker": "do the background work in a process of its own; several share it",
+    "beat": "say when it is time for periodic work; one is enough, two do no harm",
+}
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -39,7 +44,13 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument(
         "--permit-weak-master-key", action="store_true", help="start on a public address even with a key like sk-1234"
     )
+    up.add_argument("--web-only", action="store_true", help="leave the background work to `worker` and `beat`")
     up.set_defaults(run=_up)
+
+    for name, sentence in ROLES.items():
+        role = commands.add_parser(name, help=sentence)
+        role.add_argument("-c", "--config", type=Path, help="a config.yaml, where that names the database and Redis")
+        role.set_defaults(run=_role, role=name)
 
     check = commands.add_parser("check", help="validate a config.yaml and print what it would change, without writing")
     check.add_argument("-c", "--config", type=Path, required=True)
@@ -67,6 +78,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     import_.set_defaults(run=_import_litellm)
 
+    demo = commands.add_parser(
+        "demo",
+        help="fill an installation that has no traffic with weeks of it, so that each page has something to show",
+        description="Makes organizations, teams, users who cannot log in, keys that open nothing, deployments that "
+        "nothing is asked of, and weeks of ledger entries, traces, incidents and reports, all under names that begin "
+        'with "demo.". Nobody is told of any of it. Refused where the ledger holds calls of real clients.',
+    )
+    demo.add_argument("--seed", type=int, default=7, help="the same seed makes the same traffic (default: 7)")
+    demo.add_argument("--requests", type=int, default=50_000, metavar="N", help="how many (default: 50000)")
+    demo.add_argument("--days", type=int, default=30, metavar="N", help="of how many days until now (default: 30)")
+    demo.add_argument("--remove", action="store_true", help="take away the demo's rows, and no others")
+    demo.set_defaults(run=_demo)
+
     ledger = commands.add_parser("ledger", help="verify: recompute days and balances from the ledger and compare")
     ledger.add_argument("what", choices=["verify"])
     ledger.add_argument("--repair", action="store_true", help="make days and balances what the ledger says")
@@ -85,6 +109,7 @@ def _up(options: argparse.Namespace) -> int:
         host=options.host,
         workers=options.num_workers,
         permit_weak=options.permit_weak_master_key,
+        alone=not options.web_only,
     )
     listening = _listen(options.host, options.port)
     # Port 0 asks the system for a free one.
@@ -106,6 +131,16 @@ def _listen(host: str, port: int) -> socket.socket:
         raise launch.LaunchError(f"Cannot listen on {host}:{port}: {error.strerror}. Choose another --port.") from None
     listening.set_inheritable(True)
     return listening
+
+
+def _role(options: argparse.Namespace) -> int:
+    document = read(options.config) if options.config else Document()
+    launch.prepare_environment(
+        document=document, host="127.0.0.1", workers=1, permit_weak=True, alone=options.role == "migrate"
+    )
+    from gateway_project import roles  # noqa: PLC0415 - as in _up
+
+    return roles.migrate() if options.role == "migrate" else roles.run(options.role)
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -138,6 +173,13 @@ def _import_litellm(options: argparse.Namespace) -> int:
     salt_key = options.salt_key or os.environ.get("LITELLM_SALT_KEY", "")
     print("\n".join(run(Request(options.database_url, salt_key, dry_run=options.dry_run), prepared)))
     return 0
+
+
+def _demo(options: argparse.Namespace) -> int:
+    prepared = launch.prepare_environment(document=Document(), host="127.0.0.1", workers=1, permit_weak=True)
+    from gateway_project.up import demo_data  # noqa: PLC0415 - as in _up
+
+    return demo_data(options, prepared)
 
 
 def _ledger(options: argparse.Namespace) -> int:

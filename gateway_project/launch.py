@@ -30,8 +30,13 @@ class Launch:
     warnings: tuple[str, ...]
 
 
-def prepare_environment(*, document: Document, host: str, workers: int, permit_weak: bool) -> Launch:
-    """Make the data folder and its secrets, and export what settings.py reads. Raises LaunchError."""
+def prepare_environment(
+    *, document: Document, host: str, workers: int, permit_weak: bool, alone: bool = True
+) -> Launch:
+    """Make the data folder and its secrets, and export what settings.py reads. Raises LaunchError.
+
+    `alone` says that no other process belongs to this one but its own `workers`.
+    """
     data = local.data_folder()
     try:
         secrets, first_run = local.load_or_create_secrets(data)
@@ -39,7 +44,10 @@ def prepare_environment(*, document: Document, host: str, workers: int, permit_w
         raise LaunchError(f"The data folder {data} cannot be used: {error.strerror}. Set TOLLKEEPER_DATA.") from None
     os.environ["TOLLKEEPER_DATA"] = str(data)
     _export_stores(document)
-    _refuse_lonely_workers(workers)
+    if workers > 1:
+        _refuse_without_stores(f"--num_workers {workers}", "or start one worker")
+    elif not alone:
+        _refuse_without_stores("A process with one role", "or start everything in one process with `tollkeeper up`")
     general = document.general_settings
     # The seed's order: what the file says, else the variable, else the one made at the first run.
     key = general.master_key or os.environ.get("LITELLM_MASTER_KEY") or secrets.master_key
@@ -54,9 +62,8 @@ def prepare_environment(*, document: Document, host: str, workers: int, permit_w
 
 def _export_stores(document: Document) -> None:
     """Addresses of the stores may stand in the file; the environment wins."""
-    general = document.general_settings.model_extra or {}
-    if url := general.get("database_url"):
-        os.environ.setdefault("DATABASE_URL", str(url))
+    if url := document.general_settings.database_url:
+        os.environ.setdefault("DATABASE_URL", url)
     router = document.router_settings
     names = (("redis_url", "REDIS_URL"), ("redis_host", "REDIS_HOST"), ("redis_port", "REDIS_PORT"))
     for setting, variable in (*names, ("redis_password", "REDIS_PASSWORD")):
@@ -64,16 +71,14 @@ def _export_stores(document: Document) -> None:
             os.environ.setdefault(variable, str(value))
 
 
-def _refuse_lonely_workers(workers: int) -> None:
-    if workers <= 1:
-        return
+def _refuse_without_stores(what: str, way_out: str) -> None:
     postgres = os.environ.get("DATABASE_URL", "").startswith(("postgres://", "postgresql://"))
     redis = os.environ.get("REDIS_URL") or os.environ.get("REDIS_HOST")
     if not (postgres and redis):
         raise LaunchError(
-            f"--num_workers {workers} needs PostgreSQL and Redis: without them every process would count limits, "
-            "budgets and metrics on its own and the numbers would be wrong. Set DATABASE_URL=postgres://... and "
-            "REDIS_URL=redis://..., or start one worker."
+            f"{what} needs PostgreSQL and Redis: without them every process would count limits, budgets and metrics "
+            f"on its own and the numbers would be wrong. Set DATABASE_URL=postgres://... and REDIS_URL=redis://..., "
+            f"{way_out}."
         )
 
 

@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
 
-# Title, icon and model of each entry; and the page, where it is not the list.
+# Title, icon and model of each entry; and the page, where it is not the list: one of the model's, or one by its name.
 _SECTIONS: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...] = (
     (
         "Access",
@@ -26,6 +26,7 @@ _SECTIONS: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...] = (
         "Gateway",
         (
             ("Deployments", "dns", "proxy.Deployment"),
+            ("Routing", "account_tree", "proxy.Deployment", "routing:index"),
             ("Requests", "route", "proxy.RequestTrace"),
             ("Route preview", "fork_right", "proxy.RequestTrace", "preview"),
             ("Config fields", "tune", "proxy.ConfigField"),
@@ -61,7 +62,7 @@ _SECTIONS: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...] = (
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """Unfold's navigation, without sections that would be empty."""
     sections = [
-        (title, [_item(*entry) for entry in entries if _may_view(request, entry[2])]) for title, entries in _SECTIONS
+        (title, [_item(*entry) for entry in entries if may_view(request, entry[2])]) for title, entries in _SECTIONS
     ]
     links = [item["link"] for _, items in sections for item in items]
     # One page's address may begin with another's.
@@ -73,11 +74,18 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     ]
 
 
-def _may_view(request: HttpRequest, label: str) -> bool:
+def may_view(request: HttpRequest, label: str) -> bool:
+    """Whether the person may look at the page of a model, named as in `teams.Team`."""
     page = admin.site._registry.get(apps.get_model(label))
     return page is not None and page.has_view_permission(request)
 
 
+def may_add(request: HttpRequest, label: str) -> bool:
+    page = admin.site._registry.get(apps.get_model(label))
+    return page is not None and page.has_add_permission(request)
+
+
 def _item(title: str, icon: str, label: str, page: str = "changelist") -> dict[str, Any]:
     options = apps.get_model(label)._meta
-    return {"title": title, "icon": icon, "link": reverse(f"admin:{options.app_label}_{options.model_name}_{page}")}
+    name = page if ":" in page else f"admin:{options.app_label}_{options.model_name}_{page}"
+    return {"title": title, "icon": icon, "link": reverse(name)}

@@ -1,5 +1,6 @@
 """Every setting an operator gives at start, read from the environment; what changes at run time is a row."""
 
+import os
 import zoneinfo
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,9 @@ from django.templatetags.static import static
 
 from alerts.addresses import Network, read_networks
 from gateway_project import local
+from gateway_project.browser.policy import DIRECTIVES
 from gateway_project.logs import logging_config
+from gateway_project.sso.configuration import Sso
 from proxy.version import VERSION
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -44,8 +47,29 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS_ONLY
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS_ONLY else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS_ONLY
 LOGIN_REDIRECT_URL = "admin:index"
+
+
+def _at_least_one(name: str, default: int) -> int:
+    value: int = env.int(name, default=default)
+    if value < 1:
+        raise ImproperlyConfigured(f"{name} is {value}; it must be at least 1.")
+    return value
+
+
+# After so many wrong passwords no more is looked at for the pause: of one account from one address, of one account
+# from everywhere, of all accounts from one address.
+LOGIN_FAILURES = _at_least_one("TOLLKEEPER_LOGIN_FAILURES", 5)
+LOGIN_FAILURES_PER_ACCOUNT = _at_least_one("TOLLKEEPER_LOGIN_FAILURES_PER_ACCOUNT", 50)
+LOGIN_FAILURES_PER_ADDRESS = _at_least_one("TOLLKEEPER_LOGIN_FAILURES_PER_ADDRESS", 50)
+LOGIN_PAUSE_SECONDS = _at_least_one("TOLLKEEPER_LOGIN_PAUSE_SECONDS", 900)
+SSO = Sso.read(os.environ)
+# Without it only superusers log in by password, so that a broken provider locks nobody out for good.
+PASSWORD_LOGIN = env.bool("TOLLKEEPER_PASSWORD_LOGIN", default=True)
+if SSO is None and not PASSWORD_LOGIN:
+    raise ImproperlyConfigured("TOLLKEEPER_PASSWORD_LOGIN=false needs single sign-on (GENERIC_CLIENT_ID).")
 SESSION_COOKIE_AGE = 8 * 3600
 X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {"DIRECTIVES": DIRECTIVES}
 
 INSTALLED_APPS = [
     "unfold",
@@ -69,12 +93,16 @@ INSTALLED_APPS = [
 # The completion routes never see these: they are served by proxy.asgi.LeanHandler.
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
+    "gateway_project.patience.patience_middleware",
+    "gateway_project.login.address.client_address_middleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "teams.actor.ActorMiddleware",
+    "gateway_project.login.views.LinkThrottleMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -97,13 +125,20 @@ AUTH_PASSWORD_VALIDATORS = [
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "templates"],
-        "APP_DIRS": True,
+        # Before the apps: what a page of the admin shows beside its own.
+        "DIRS": [BASE_DIR / "gateway_project" / "templates"],
         "OPTIONS": {
+            "loaders": [
+                (
+                    "django.template.loaders.cached.Loader",
+                    ["django.template.loaders.filesystem.Loader", "gateway_project.browser.templates.Loader"],
+                )
+            ],
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "gateway_project.demo_data.banner.demo_banner",
             ],
         },
     },
@@ -130,6 +165,7 @@ def _database() -> dict[str, Any]:
         return _sqlite(Path(config["NAME"]))
     if config["ENGINE"] != "django.db.backends.postgresql":
         raise ImproperlyConfigured(f"DATABASE_URL names {config['ENGINE']}; Tollkeeper runs on PostgreSQL or SQLite.")
+    config["ENGINE"] = "gateway_project.postgres"
     config["CONN_MAX_AGE"] = 60
     config["CONN_HEALTH_CHECKS"] = True
     config.setdefault("OPTIONS", {}).setdefault("connect_timeout", 2)
@@ -190,10 +226,11 @@ CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_TASK_TIME_LIMIT = 60
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_WORKER_CONCURRENCY = 4
+# Threads, which mostly wait for channels of alerts: see alerts.dispatch.MOST_TRIALS.
+CELERY_WORKER_CONCURRENCY = 16
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULER = "gateway_project.beat:Scheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5
 CELERY_TIMEZONE = TIME_ZONE
 
@@ -240,6 +277,12 @@ def _upstream_networks() -> tuple[Network, ...]:
 
 
 UPSTREAM_NETWORKS = _upstream_networks()
+# With it `/metrics` asks for this bearer token, or for the key of somebody who may see everything.
+METRICS_TOKEN = env.str("TOLLKEEPER_METRICS_TOKEN", default="")
+# Beside the spool: both keep what a killed process had counted, and need a disk that outlives it.
+METRICS_DIR = Path(env.str("TOLLKEEPER_METRICS_DIR", default=str(DATA_DIR / "metrics")))
+# Called while alerts are truly told; what config.yaml or the admin says goes before it.
+ALERT_HEARTBEAT_URL = env.str("TOLLKEEPER_ALERT_HEARTBEAT_URL", default="")
 LEDGER_SPOOL_DIR = Path(env.str("TOLLKEEPER_SPOOL_DIR", default=str(DATA_DIR / "spool")))
 
 
@@ -252,6 +295,10 @@ UNFOLD = {
     "SITE_HEADER": "Tollkeeper",
     "SITE_SYMBOL": "toll",
     "SHOW_HISTORY": True,
+    "STYLES": [lambda request: static("tollkeeper/pages.css")],  # noqa: ARG005
+    "SCRIPTS": [lambda request: static("tollkeeper/pages.js"), lambda request: static("tollkeeper/names.js")],  # noqa: ARG005
+    "LOGIN": {"form": "gateway_project.login.forms.LoginForm"},
+    "DASHBOARD_CALLBACK": "gateway_project.home.page.home",
     "SIDEBAR": {
         "navigation": "gateway_project.navigation.sidebar",
         # What has no place in the sidebar, such as the schedule of periodic tasks.

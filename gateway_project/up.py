@@ -18,6 +18,7 @@ from django.db import connection
 from django.db.utils import IntegrityError, OperationalError
 from django.utils import timezone
 
+import alerts.services
 import teams.services
 from budgets import price_import, rollup
 from budgets.price_import import read_price_map
@@ -26,7 +27,10 @@ from gateway_project import server
 from gateway_project.background import Background
 from gateway_project.demo import FAILING_MODEL, ID_PREFIX, DemoProvider
 from gateway_project.demo import document as demo_document
+from gateway_project.demo_data import command
+from gateway_project.demo_data.marks import MAKER
 from gateway_project.launch import Launch, LaunchError
+from gateway_project.launch_lock import one_launch_at_a_time
 from proxy.config import alerting, environment, importer
 from proxy.config.schema import Document
 from proxy.models import Deployment
@@ -39,20 +43,27 @@ logger = logging.getLogger(__name__)
 
 def start(prepared: Launch, options: argparse.Namespace, document: Document | None, listening: socket.socket) -> int:
     """Prepare the database, start what belongs to this process and serve until a signal comes."""
-    _migrate()
-    # An upgrade may leave all of the ledger waiting, which every look at what was spent would have to read.
-    rollup.roll_up(now=timezone.now())
-    admin = teams.services.ensure_admin(username="admin", password=prepared.secrets.admin_password)
-    demo = DemoProvider() if document is None and _wants_demo() else None
-    if demo:
-        demo.start()
-        document = demo_document()
-    warnings = [*prepared.warnings, *_apply(document, tell=demo is None)]
-    background = Background()
+    demo = None
+    try:
+        with one_launch_at_a_time():
+            call_command("migrate", verbosity=0)
+            # An upgrade may leave all of the ledger waiting, which every look at what was spent would have to read.
+            rollup.roll_up(now=timezone.now())
+            login = _ensure_admin(prepared)
+            if document is None and _wants_demo():
+                demo = DemoProvider()
+                demo.start()
+                document = demo_document()
+            warnings = [*prepared.warnings, *_apply(document, tell=demo is None)]
+    except OperationalError as error:
+        raise LaunchError(f"The database cannot be used: {error}") from None
+    background = Background(has_worker=not options.web_only, has_beat=not options.web_only)
+    # For what the worker's threads have to tell, also where the web is other processes.
+    alerts.services.start_buffer()
     background.start()
 
     def ready() -> None:
-        _print_banner(prepared, options, warnings, admin=admin.username, demo=demo is not None)
+        _print_banner(prepared, options, warnings, login=login, demo=demo is not None)
 
     config = server.config(host=options.host, port=options.port, workers=options.num_workers)
     try:
@@ -63,6 +74,7 @@ def start(prepared: Launch, options: argparse.Namespace, document: Document | No
         return 0 if server.run_one(config, listening=listening, ready=ready) else 1
     finally:
         background.stop()
+        alerts.services.stop_buffer()
         if demo:
             demo.stop()
 
@@ -94,9 +106,19 @@ def verify_ledger(*, repair: bool) -> int:
         print(finding)
     print(
         f"{report.days} days and {report.balances} balances compared with the ledger: "
-        f"drift {report.drift_nano} nano-dollars{', repaired' if repair and report.drift_nano else ''}"
+        f"drift {report.drift_nano} nano-dollars{', repaired' if repair and report.findings else ''}"
     )
-    return 1 if report.drift_nano and not repair else 0
+    return 1 if report.findings and not repair else 0
+
+
+def demo_data(options: argparse.Namespace, prepared: Launch) -> int:
+    """Make the demo's data, or take them away, and print what came of it."""
+    _migrate()
+    wanted = command.Wanted(seed=options.seed, days=options.days, requests=options.requests, remove=options.remove)
+    print("\n".join(command.run(wanted, now=timezone.now())))
+    if prepared.first_run:
+        print(f"The admin's login and the master key of this installation are in {prepared.data / 'secrets.json'}")
+    return 0
 
 
 def import_prices(path: Path, *, dry_run: bool) -> int:
@@ -118,9 +140,21 @@ def _migrate() -> None:
         raise LaunchError(f"The database cannot be used: {error}") from None
 
 
+def _ensure_admin(prepared: Launch) -> str | None:
+    """What to tell of the first admin's login; None when there was one already, whose password nobody here knows."""
+    chosen = os.environ.get("UI_PASSWORD")
+    admin, made = teams.services.ensure_admin(
+        username=os.environ.get("UI_USERNAME") or "admin", password=chosen or prepared.secrets.admin_password
+    )
+    if not made:
+        return None
+    return f"{admin.username} / {'the UI_PASSWORD' if chosen else prepared.secrets.admin_password}"
+
+
 def _wants_demo() -> bool:
     """Without a file and without a deployment of one's own there would be nothing to call."""
-    return not Deployment.objects.exclude(id__startswith=ID_PREFIX).exists()
+    others = Deployment.objects.exclude(id__startswith=ID_PREFIX).exclude(created_by=MAKER)
+    return not others.exists()
 
 
 def _apply(document: Document | None, *, tell: bool) -> list[str]:
@@ -153,15 +187,16 @@ def _doubts(document: Document) -> list[str]:
 
 
 def _print_banner(
-    prepared: Launch, options: argparse.Namespace, warnings: list[str], *, admin: str, demo: bool
+    prepared: Launch, options: argparse.Namespace, warnings: list[str], *, login: str | None, demo: bool
 ) -> None:
     host = options.host if options.host not in ("0.0.0.0", "::") else "127.0.0.1"  # noqa: S104
     url = f"http://{f'[{host}]' if ':' in host else host}:{options.port}"
     lines = [f"Tollkeeper is up: {url}   admin: {url}/admin/   metrics: {url}/metrics"]
     lines.append(f"Data folder: {prepared.data}")
     made_here = prepared.secrets.master_key == settings.MASTER_KEY
+    if login:
+        lines.append(f"Admin login, shown once: {login}")
     if prepared.first_run:
-        lines.append(f"Admin login, shown once: {admin} / {prepared.secrets.admin_password}")
         if made_here:
             lines.append(f"Master key, shown once:  {settings.MASTER_KEY}")
         lines.append(f"Kept in {prepared.data / 'secrets.json'}; change the password after the first login.")

@@ -1,0 +1,1 @@
+"""How people come into the admin: whose address counts, and how often a secret may be tried."""

@@ -1,0 +1,1 @@
+"""`/metrics`: where the numbers are kept, how they become one page, and who may read it."""

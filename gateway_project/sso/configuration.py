@@ -1,0 +1,112 @@
+"""What the environment says about single sign-on, mostly by LiteLLM's names."""
+
+import importlib.util
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import yaml
+from django.core.exceptions import ImproperlyConfigured
+
+_SECRETS = {"GENERIC_CLIENT_ID": "GENERIC_CLIENT_SECRET", "GOOGLE_CLIENT_ID": "GOOGLE_CLIENT_SECRET"}
+_GOOGLE = "https://accounts.google.com/.well-known/openid-configuration"
+# As in teams.models.Role, which exists only once settings are read.
+_ROLES = ("proxy_admin", "proxy_admin_viewer", "internal_user", "internal_user_viewer")
+
+
+@dataclass(frozen=True)
+class Sso:
+    """`roles` is which groups give a role, the mightiest role first; `default_role` is whose groups give none.
+
+    Without `roles` a new user gets `default_role`, and nobody's role is touched later.
+    """
+
+    name: str
+    discovery_url: str
+    client_id: str
+    client_secret: str
+    scope: str = "openid email profile"
+    email_claim: str = "email"
+    name_claim: str = "name"
+    group_claim: str = "groups"
+    roles: tuple[tuple[str, frozenset[str]], ...] = ()
+    default_role: str = ""
+    domains: frozenset[str] = frozenset()
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str]) -> Self | None:
+        """None when no client is named. Raises ImproperlyConfigured for what is incomplete or wrong."""
+        said = {name: value.strip() for name, value in environment.items() if value.strip()}
+        client = next((name for name in _SECRETS if name in said), None)
+        if client is None:
+            return None
+        secret, is_google = _SECRETS[client], client == "GOOGLE_CLIENT_ID"
+        if importlib.util.find_spec("authlib") is None:
+            raise ImproperlyConfigured(
+                f"{client} asks for single sign-on: install it with `pip install tollkeeper[sso]`."
+            )
+        if secret not in said:
+            raise ImproperlyConfigured(f"{client} is set and {secret} is not.")
+        if is_google and "ALLOWED_EMAIL_DOMAINS" not in said:
+            raise ImproperlyConfigured("GOOGLE_CLIENT_ID needs ALLOWED_EMAIL_DOMAINS: anybody has a Google account.")
+        roles = _roles(said.get("GENERIC_ROLE_MAPPINGS_ROLES", ""))
+        default = said.get("GENERIC_ROLE_MAPPINGS_DEFAULT_ROLE", "" if roles else "internal_user")
+        return cls(
+            name=said.get("TOLLKEEPER_SSO_NAME", "Google" if is_google else "SSO"),
+            discovery_url=_GOOGLE if is_google else _discovery_url(said),
+            client_id=said[client],
+            client_secret=said[secret],
+            scope=said.get("GENERIC_SCOPE", cls.scope),
+            email_claim=said.get("GENERIC_USER_EMAIL_ATTRIBUTE", cls.email_claim),
+            name_claim=said.get("GENERIC_USER_DISPLAY_NAME_ATTRIBUTE", cls.name_claim),
+            group_claim=said.get("GENERIC_ROLE_MAPPINGS_GROUP_CLAIM", cls.group_claim),
+            roles=roles,
+            default_role=_role(default, "GENERIC_ROLE_MAPPINGS_DEFAULT_ROLE") if default else "",
+            domains=frozenset(
+                domain.strip().lower() for domain in said.get("ALLOWED_EMAIL_DOMAINS", "").split(",") if domain.strip()
+            ),
+        )
+
+    def role_of(self, groups: frozenset[str]) -> str:
+        """Empty for who may not come in."""
+        return next((role for role, wanted in self.roles if groups & wanted), self.default_role)
+
+
+def _discovery_url(said: Mapping[str, str]) -> str:
+    url = said.get("TOLLKEEPER_SSO_DISCOVERY_URL", "")
+    if not url:
+        raise ImproperlyConfigured(
+            "GENERIC_CLIENT_ID is set and TOLLKEEPER_SSO_DISCOVERY_URL is not: the address of the provider's "
+            "/.well-known/openid-configuration, which says its endpoints and keys."
+        )
+    parts = urlsplit(url)
+    if parts.scheme != "https" and parts.hostname not in {"127.0.0.1", "localhost", "::1"}:
+        raise ImproperlyConfigured("TOLLKEEPER_SSO_DISCOVERY_URL must begin with https://.")
+    return url
+
+
+def _roles(text: str) -> tuple[tuple[str, frozenset[str]], ...]:
+    """LiteLLM takes a dict of Python's; JSON is one too, and YAML reads both."""
+    if not text:
+        return ()
+    name = "GENERIC_ROLE_MAPPINGS_ROLES"
+    try:
+        read: Any = yaml.safe_load(text)
+    except yaml.YAMLError:
+        read = None
+    if not isinstance(read, dict) or not all(
+        isinstance(groups, list) and all(isinstance(group, str) and group for group in groups)
+        for groups in read.values()
+    ):
+        example = json.dumps({"proxy_admin": ["gateway-admins"]})
+        raise ImproperlyConfigured(f"{name} must name roles, each with a list of groups, such as {example}.")
+    known = {_role(role, name): frozenset(groups) for role, groups in read.items()}
+    return tuple((role, known[role]) for role in _ROLES if role in known)
+
+
+def _role(role: Any, name: str) -> str:
+    if role not in _ROLES:
+        raise ImproperlyConfigured(f"{name}: {str(role)[:40]!r} is no role. Roles are {', '.join(_ROLES)}.")
+    return str(role)
