@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help up test lint format types bench faults lock clean
+.PHONY: help up test lint format types bench faults screenshots lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -36,6 +36,9 @@ bench: $(VENV)/.installed-test ## Measure requests per second and core beside th
 faults: $(VENV)/.installed-test ## The fault tests at full length: 100 kills, outages of a minute (FAULT_SEED= for the kills of another run)
 	FAULT_SECONDS=60 FAULT_CYCLES=100 FAULT_OUTAGE=60 $(BIN)/python -m pytest -q -n 0 -s tests/faults
 
+screenshots: $(VENV)/.installed-test ## Take the pictures of docs/screenshots anew (needs chromium)
+	$(BIN)/python -m tests.browser.screenshots
+
 lock: $(VENV)/.installed ## Renew requirements.lock and requirements-test.lock (hashes, Python 3.11 to 3.13)
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --upgrade $(LOCK_FLAGS) pyproject.toml -o requirements.lock
@@ -52,6 +55,7 @@ $(VENV)/bin/python:
 $(VENV)/.installed: requirements.lock pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@$(BIN)/python -m compileall -q gateway_project alerts budgets proxy teams
 	@touch $@
 
 $(VENV)/.installed-test: requirements-test.lock $(VENV)/.installed
