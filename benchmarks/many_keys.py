@@ -40,11 +40,11 @@ def main() -> None:
     options = parser.parse_args()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tollkeeper-bench-")))
-        gateway = Gateway(folder, None, store=stack.enter_context(_store(options.store)))
+        gateway = Gateway(folder, None, store=stack.enter_context(open_store(options.store)))
         with gateway, gateway.client() as admin:
             seed = admin.post("/key/generate", json={"key_alias": "seed", "user_id": "owner", "team_id": "team"})
             seed.raise_for_status()
-            _copy_key(gateway, options.keys)
+            copy_key(gateway, options.keys)
         print(f"{options.keys:,} keys on {options.store}")
         began = time.perf_counter()
         with gateway:
@@ -53,7 +53,7 @@ def main() -> None:
 
 
 @contextmanager
-def _store(kind: str) -> Iterator[Store]:
+def open_store(kind: str) -> Iterator[Store]:
     if kind == "sqlite":
         yield Store()
         return
@@ -61,7 +61,7 @@ def _store(kind: str) -> Iterator[Store]:
         yield Store(database.url, cache.url)
 
 
-def _copy_key(gateway: Gateway, count: int) -> None:
+def copy_key(gateway: Gateway, count: int) -> None:
     """As many as wanted, past the gateway."""
     table = "teams_virtualkey"
     if url := gateway.store.database_url:
@@ -81,7 +81,7 @@ def _copy_key(gateway: Gateway, count: int) -> None:
 
 def _copies(columns: list[str], numbers: str) -> str:
     padded = f"substr('{'0' * 64}' || n, length('' || n) + 1, 64)"
-    made = {"id": "n + 10", "alias": "'alias-' || n", "token_hash": padded}
+    made = {"id": "n + 1000", "alias": "'alias-' || n", "token_hash": padded}
     names = ", ".join(f'"{column}"' for column in columns)
     values = ", ".join(made.get(column, f'"{column}"') for column in columns)
     seed = f"FROM teams_virtualkey, {numbers} WHERE alias = 'seed'"

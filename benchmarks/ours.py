@@ -3,7 +3,7 @@
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -52,15 +52,30 @@ def embedded(rig: Rig) -> Iterator[Gateway]:
 
 @contextmanager
 def _tollkeeper(rig: Rig, folder: Path, urls: Mapping[str, str], count_rows: Callable[[], int]) -> Iterator[Gateway]:
+    with tollkeeper(rig, folder, urls, count_rows, config=config_yaml(rig, callbacks=("prometheus",))) as gateway:
+        yield gateway
+
+
+@contextmanager
+def tollkeeper(
+    rig: Rig,
+    folder: Path,
+    urls: Mapping[str, str],
+    count_rows: Callable[[], int],
+    *,
+    config: str,
+    program: Sequence[str | Path] = (COMMAND,),
+) -> Iterator[Gateway]:
+    """`program` stands in for the command `tollkeeper`."""
     if not COMMAND.exists():
         raise Absent(f"{COMMAND.name} is not installed beside {Path(sys.executable).name}")
     port = free_port()
-    (folder / "config.yaml").write_text(config_yaml(rig, callbacks=("prometheus",)))
+    (folder / "config.yaml").write_text(config)
     environment = {"TOLLKEEPER_DATA": str(folder / "data"), **urls}
-    command: list[str | Path] = [COMMAND, "up", "--config", "config.yaml", "--host", "127.0.0.1", "--port", str(port)]
+    where = ["up", "--config", "config.yaml", "--host", "127.0.0.1", "--port", str(port)]
     with serving(
         rig,
-        command,
+        [*program, *where],
         folder=folder,
         ask=ask_by_model(rig, port, f"Authorization: Bearer {MASTER_KEY}"),
         about=f"tollkeeper {version('tollkeeper')}",
