@@ -13,7 +13,7 @@ from django.db import connection
 from budgets.models import LedgerEntry, LedgerHorizon
 from tests.fakes.slack import FakeSlack
 from tests.fakes.upstream import FakeUpstream
-from tests.gateway import Store
+from tests.gateway import Store, migrate
 from tests.services import Missing, postgres, redis
 
 S = TypeVar("S")
@@ -56,15 +56,17 @@ def slack() -> Iterator[FakeSlack]:
         yield server
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def store(request: pytest.FixtureRequest) -> Iterator[Store]:
+def each_store(request: pytest.FixtureRequest) -> Iterator[Store]:
     """Where a gateway keeps its rows: SQLite, and PostgreSQL with Redis."""
     if request.param == "sqlite":
         yield Store()
         return
-    for database in started(postgres(durable=True), request):
+    for database in started(postgres(durable=True, prepare=migrate), request):
         for cache in started(redis(), request):
             yield Store(database_url=database.url, redis_url=cache.url)
+
+
+store = pytest.fixture(params=["sqlite", "postgres"])(each_store)
 
 
 @pytest.fixture

@@ -1,24 +1,31 @@
 """A gateway as a user starts it: the command `tollkeeper up` in a process of its own, on a port the system picks."""
 
+import atexit
 import os
 import re
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import httpx
 import psycopg
+import pytest
 import yaml
 
 READY_SECONDS = 90.0
 STOP_SECONDS = 20.0
+DATABASE_FILE = "tollkeeper.sqlite3"
 MASTER_KEY = "sk-functional-master-key-0123456789"
 # Whatever the machine has set must not reach a gateway under test.
 _FOREIGN = ("DATABASE_URL", "REDIS_URL", "SLACK_WEBHOOK_URL", "LITELLM_", "TOLLKEEPER_", "DJANGO_", "OPENAI_", "PROXY_")
@@ -36,6 +43,24 @@ class Store:
         return {name: url for name, url in urls.items() if url}
 
 
+def migrate(database_url: str = "", *, data: Path | None = None) -> None:
+    """Bring a database up to this version: that of an address, or the file in a data folder."""
+    with tempfile.TemporaryDirectory(prefix="tollkeeper-migrate-") as folder:
+        done = Gateway(data or Path(folder), store=Store(database_url), is_empty=True).run("migrate")
+    assert done.returncode == 0, done.stderr
+
+
+@cache
+def _migrated_file() -> Path:
+    """Made once a test process: most tests are not about what the first start does with an empty folder."""
+    folder = Path(tempfile.mkdtemp(prefix="tollkeeper-migrated-"))
+    atexit.register(shutil.rmtree, folder)
+    migrate(data=folder)
+    with closing(sqlite3.connect(folder / DATABASE_FILE)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return folder / DATABASE_FILE
+
+
 @dataclass
 class Gateway:
     """A context manager. `config` is a config.yaml as text or a mapping; None starts the demo."""
@@ -45,6 +70,8 @@ class Gateway:
     store: Store = field(default_factory=Store)
     environment: Mapping[str, str] = field(default_factory=dict)
     arguments: tuple[str, ...] = ()
+    # Whether the first start finds no tables. A database with an address is its maker's to migrate.
+    is_empty: bool = False
     url: str = field(default="", init=False)
     process: "subprocess.Popen[bytes] | None" = field(default=None, init=False)
 
@@ -60,6 +87,8 @@ class Gateway:
     def start(self) -> None:
         """Returns when the banner with the address has been printed."""
         self.data.mkdir(exist_ok=True, parents=True)
+        if not (self.is_empty or self.store.database_url or (self.data / DATABASE_FILE).exists()):
+            shutil.copyfile(_migrated_file(), self.data / DATABASE_FILE)
         self._log = (self.data / "gateway.log").open("ab")
         written = self._log.tell()
         self.process = subprocess.Popen(
@@ -125,7 +154,7 @@ class Gateway:
         if self.store.database_url:
             with psycopg.connect(self.store.database_url) as server:
                 return server.execute(sql).fetchall()
-        connection = sqlite3.connect(self.data / "tollkeeper.sqlite3", timeout=10)
+        connection = sqlite3.connect(self.data / DATABASE_FILE, timeout=10)
         try:
             return connection.execute(sql).fetchall()
         finally:
@@ -153,6 +182,13 @@ class Gateway:
             for sample, value in self.metrics().items()
             if sample.partition("{")[0] == name and all(part in sample for part in wanted)
         )
+
+    def wait_for_metric(self, name: str, wanted: float, **labels: str) -> None:
+        """What the ledger knows is on the page when the roll-up has taken it."""
+        deadline = time.monotonic() + 30
+        while (found := self.metric(name, **labels)) != pytest.approx(wanted, rel=1e-12, abs=0):
+            assert time.monotonic() < deadline, f"{name} is {found} and not {wanted}"
+            time.sleep(0.2)
 
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "gateway_project", *arguments]

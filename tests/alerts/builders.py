@@ -27,7 +27,8 @@ def channel(
     name: str = "ops", url: str = "http://127.0.0.1:9/hidden", *, types: tuple[str, ...] = ("",), **columns: Any
 ) -> AlertChannel:
     """A channel of the operator with a route of each type."""
-    made = AlertChannel.objects.create(name=name, kind="slack", url=url, private_address_allowed=True, **columns)
+    columns = {"kind": "slack", "url": url, "private_address_allowed": True, **columns}
+    made = AlertChannel.objects.create(name=name, **columns)
     for alert_type in types:
         route(alert_type or "everything else", alert_types=[alert_type] if alert_type else []).channels.add(made)
     return made

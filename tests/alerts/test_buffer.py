@@ -3,13 +3,20 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from uuid import UUID, uuid4
 
 import pytest
 from django.db import connection
+from django.utils import timezone
+from pytest_django import Settings
 
 from alerts import buffer
 from alerts.buffer import AlertBuffer
-from alerts.models import Incident
+from alerts.events import Event, ModelsDeprecated
+from alerts.incidents import raise_event, resolve_event
+from alerts.journal import Journal
+from alerts.models import Delivery, Incident
 from tests.alerts.builders import channel, exception
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -19,6 +26,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(buffer, "MERGE_SECONDS", 0.02)
     monkeypatch.setattr(buffer, "RETRY_SECONDS", 0.02)
+    monkeypatch.setattr(buffer, "REPEAT_SECONDS", 0.1)
 
 
 @contextmanager
@@ -166,3 +174,100 @@ def test_what_is_only_still_so_is_seen_and_not_counted() -> None:
         wait_until(lambda: Incident.objects.get().last_seen_at > before.last_seen_at)
 
     assert Incident.objects.get().count == 1
+
+
+@pytest.fixture
+def folder(tmp_path: Path, settings: Settings) -> Path:
+    settings.LEDGER_SPOOL_DIR = tmp_path
+    return tmp_path / "alerts"
+
+
+def left_behind(folder: Path, *events: Event) -> list[UUID]:
+    """By a process that died before it could write them."""
+    dead, names = Journal(folder), [uuid4() for _ in events]
+    dead.open()
+    for event, known_as in zip(events, names, strict=True):
+        dead.note(event, known_as)
+    dead.close(all_written=False)
+    return names
+
+
+def test_what_a_dead_process_left_behind_is_told(folder: Path) -> None:
+    channel()
+    names = left_behind(folder, exception(), exception(status_code=502))
+    with running():
+        wait_until(lambda: Delivery.objects.count() == 2)
+
+    assert set(Incident.objects.values_list("pk", "count")) == {(name, 1) for name in names}
+    assert not list(folder.iterdir())
+
+
+def test_what_a_dead_process_had_written_is_not_told_again(folder: Path) -> None:
+    channel()
+    (name,) = left_behind(folder, exception())
+    raise_event(exception(), count=1, now=timezone.now(), known_as=name)
+    resolve_event(exception(), now=timezone.now())
+    with running():
+        wait_until(lambda: len(list(folder.glob("*.waiting"))) == 2)
+
+    assert Incident.objects.get().status == "resolved"
+    assert Delivery.objects.filter(kind="firing").count() == 1
+
+
+def test_what_waits_when_the_database_is_away_at_the_stop_is_left_to_the_next_process(folder: Path) -> None:
+    with running() as made, without_table():
+        made.add(exception(), count=3)
+        made.stop()
+        assert list(folder.glob("*.waiting"))
+    with running():
+        wait_until(lambda: Incident.objects.count() == 1)
+
+    assert not list(folder.iterdir())
+
+
+def test_nothing_is_left_of_what_was_written(folder: Path) -> None:
+    with running() as made:
+        made.add(exception())
+        wait_until(lambda: Incident.objects.count() == 1)
+        wait_until(lambda: sum(path.stat().st_size for path in folder.glob("*.waiting")) == 0)
+
+    assert not list(folder.iterdir())
+
+
+def test_what_is_written_already_is_collected_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(buffer, "REPEAT_SECONDS", 30.0)
+    with running() as made:
+        made.add(exception())
+        wait_until(lambda: Incident.objects.count() == 1)
+        made.add(exception(status_code=502))
+        wait_until(lambda: Incident.objects.count() == 2)
+        for _ in range(5):
+            made.add(exception())
+        # Another kind is written at once all the same.
+        made.add(exception(status_code=503))
+        wait_until(lambda: Incident.objects.count() == 3)
+        assert Incident.objects.earliest("opened_at").count == 1
+
+    assert Incident.objects.earliest("opened_at").count == 6
+
+
+def test_the_end_of_what_was_repeated_is_written_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(buffer, "REPEAT_SECONDS", 30.0)
+    with running() as made:
+        made.add(exception())
+        wait_until(lambda: Incident.objects.count() == 1)
+        made.add(exception())
+        made.settle(exception())
+        wait_until(lambda: Incident.objects.filter(status="resolved", count=2).exists())
+        made.add(exception())
+        wait_until(lambda: Incident.objects.count() == 2)
+
+
+def test_news_of_the_same_name_is_told_each_time() -> None:
+    channel()
+    news = ModelsDeprecated(job="a", period="b", headline="c")
+    with running() as made:
+        made.add(news)
+        wait_until(lambda: Delivery.objects.count() == 1)
+        made.add(news)
+        wait_until(lambda: Delivery.objects.count() == 2)

@@ -1,6 +1,8 @@
 """A delivery on its way: sent once, tried again as it should be, and never telling where it goes."""
 
 import logging
+import threading
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -17,6 +19,7 @@ from alerts.models import AlertChannel, Delivery, DeliveryAttempt, DeliveryState
 from alerts.transports import base
 from tests.alerts.builders import channel, delivery, incident
 from tests.alerts.threads import at_once
+from tests.fakes.discord import FakeDiscord
 from tests.fakes.server import FakeServer, Reply
 from tests.fakes.slack import FakeSlack
 
@@ -28,6 +31,12 @@ PATH = f"/services/T0/B0/{SECRET}"
 @pytest.fixture
 def ops(slack: FakeSlack) -> AlertChannel:
     return channel("ops", slack.url + PATH)
+
+
+@pytest.fixture
+def discord() -> Iterator[FakeDiscord]:
+    with FakeDiscord() as server:
+        yield server
 
 
 @pytest.fixture(autouse=True)
@@ -65,6 +74,12 @@ def sent(to: AlertChannel, *replies: Reply, slack: FakeSlack) -> Delivery:
     row.refresh_from_db()
     assert SECRET not in row.last_error
     return row
+
+
+def pass_the_time() -> None:
+    """Whatever waits for its time is due."""
+    Delivery.objects.filter(state=DeliveryState.PENDING).update(next_attempt_at=timezone.now())
+    AlertChannel.objects.update(not_before=None)
 
 
 def test_what_the_channel_took_is_delivered(ops: AlertChannel, slack: FakeSlack) -> None:
@@ -115,6 +130,25 @@ def test_a_refusal_that_will_not_pass_ends_the_delivery(ops: AlertChannel, slack
     assert (row.state, row.last_status, row.lease) == (DeliveryState.DEAD, status, None)
     assert row.finished_at is not None
     assert "no_service" in row.last_error
+
+
+def test_a_webhook_whose_receiver_is_gone_is_switched_off_and_the_others_are_told(slack: FakeSlack) -> None:
+    channel("other", f"{slack.url}/services/other")
+    with FakeServer() as server:
+        server.script(Reply(410, "gone"))
+        hook = channel("hook", f"{server.url}/hook/{SECRET}", kind="webhook", types=())
+        first, second = due(hook, "first", "second")
+        dispatch.deliver_to_channel(channel_id=hook.pk)
+
+        hook.refresh_from_db()
+        assert not hook.enabled
+        assert len(server.received) == 1
+    first.refresh_from_db()
+    second.refresh_from_db()
+    assert (first.state, second.state) == (DeliveryState.DEAD, DeliveryState.PENDING)
+    told = Incident.objects.get(alert_type="alert_channel_failing")
+    assert "It is switched off." in str(told.details)
+    assert [one.channel.name for one in told.deliveries.all()] == ["other"]
 
 
 def test_a_channel_that_asks_for_quiet_hears_nothing_until_then(ops: AlertChannel, slack: FakeSlack) -> None:
@@ -310,7 +344,7 @@ def test_a_merging_that_was_cut_off_loses_and_doubles_nothing(ops: AlertChannel,
 
 def test_every_call_is_written_down(ops: AlertChannel, slack: FakeSlack) -> None:
     row = sent(ops, Reply(503, "busy"), slack=slack)
-    Delivery.objects.update(next_attempt_at=timezone.now())
+    pass_the_time()
     dispatch.deliver_to_channel(channel_id=ops.pk)
 
     calls = row.attempts.order_by("number").values_list("number", "status", "error", "response")
@@ -371,3 +405,118 @@ def test_the_end_of_an_incident_is_never_sent_before_its_beginning(ops: AlertCha
     assert dispatch.deliver_to_channel(channel_id=ops.pk) == 2
     words = ("Another", "It broke", "It is well")
     assert [word in message["text"] for word, message in zip(words, slack.messages, strict=True)] == [True] * 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_telling_that_is_deleted_while_it_is_claimed_is_not_sent(ops: AlertChannel, slack: FakeSlack) -> None:
+    (claimed,) = due(ops)
+    AlertChannel.objects.get(pk=ops.pk).delete()
+    dispatch.deliver(claimed, channel=ops)
+
+    assert slack.received == []
+
+
+def test_a_channel_that_fails_is_left_alone_whatever_waits_for_it(ops: AlertChannel, slack: FakeSlack) -> None:
+    slack.script(Reply(503, "busy"))
+    due(ops, "first", "second", "third")
+
+    assert dispatch.deliver_to_channel(channel_id=ops.pk) == 1
+    assert dispatch.deliver_to_channel(channel_id=ops.pk) == 0
+    assert len(slack.received) == 1
+
+
+def test_what_waited_for_a_channel_is_due_when_it_takes_something_again(ops: AlertChannel, slack: FakeSlack) -> None:
+    now = timezone.now()
+    due(ops, "waits", attempt=9, next_attempt_at=now + timedelta(minutes=15))
+    due(ops, "not yet", next_attempt_at=now + timedelta(minutes=15))
+    due(ops, "news")
+    AlertChannel.objects.update(failing_since=now - timedelta(minutes=1))
+
+    assert dispatch.deliver_to_channel(channel_id=ops.pk) == 2
+    assert [word in one["text"] for one, word in zip(slack.messages, ("news", "waits"), strict=True)] == [True, True]
+
+
+def test_a_message_that_is_always_refused_is_not_tried_again_with_each_that_is_taken(
+    ops: AlertChannel, slack: FakeSlack
+) -> None:
+    now = timezone.now()
+    due(ops, "refused", attempt=9, next_attempt_at=now + timedelta(minutes=15))
+    due(ops, "news")
+    AlertChannel.objects.update(failing_since=now - timedelta(seconds=2))
+
+    assert dispatch.deliver_to_channel(channel_id=ops.pk) == 1
+
+
+def test_a_channel_that_would_take_no_other_is_left_alone(discord: FakeDiscord) -> None:
+    ops = channel("discord", f"{discord.url}/api/webhooks/1/{SECRET}")
+    AlertChannel.objects.update(kind="discord")
+    discord.script(Reply(204, headers={"X-RateLimit-Remaining": "0", "X-RateLimit-Reset-After": "30"}))
+    due(ops, "first", "second")
+
+    assert dispatch.deliver_to_channel(channel_id=ops.pk) == 1
+    assert dispatch.deliver_to_channel(channel_id=ops.pk) == 0
+
+
+def test_a_webhooks_refusal_is_final_the_third_time() -> None:
+    with FakeServer() as receiver:
+        hook = channel("hook", f"{receiver.url}/{SECRET}")
+        AlertChannel.objects.update(kind="webhook")
+        (row,) = due(hook)
+        states = []
+        for _ in range(3):
+            receiver.script(Reply(404, "not yet"))
+            pass_the_time()
+            dispatch.deliver_to_channel(channel_id=hook.pk)
+            row.refresh_from_db()
+            states.append(row.state)
+
+    assert states == ["pending", "pending", "dead"]
+
+
+def test_what_cannot_be_made_into_a_message_keeps_nothing_else_from_being_sent(
+    ops: AlertChannel, slack: FakeSlack
+) -> None:
+    broken, _ = due(ops, "first", "second")
+    Delivery.objects.filter(pk=broken.pk).update(message={"kind": "firing", "details": 7})
+    dispatch.deliver_to_channel(channel_id=ops.pk)
+
+    broken.refresh_from_db()
+    assert (broken.state, broken.attempt) == (DeliveryState.PENDING, 1)
+    assert "for a fault of the gateway" in broken.last_error
+    assert ["second" in one["text"] for one in slack.messages] == [True]
+
+
+def test_attempts_are_counted_on_when_it_is_tried_anew(ops: AlertChannel, slack: FakeSlack) -> None:
+    row = sent(ops, Reply(404, "no_service"), slack=slack)
+    dispatch.retry_now(row, now=timezone.now())
+    dispatch.deliver_to_channel(channel_id=ops.pk)
+
+    assert list(row.attempts.order_by("number").values_list("number", "status")) == [(1, 404), (2, 200)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_channel_that_hangs_takes_one_thread_however_often_it_is_woken(ops: AlertChannel, slack: FakeSlack) -> None:
+    due(ops, "first", "second", "third")
+    slack.script(Reply(200, "ok", delay_seconds=1.0))
+    hanging = threading.Thread(target=at_once, args=(1, lambda: dispatch.deliver_to_channel(channel_id=ops.pk)))
+    hanging.start()
+    slack.wait_for(1)
+    began = time.monotonic()
+
+    assert at_once(3, lambda: dispatch.deliver_to_channel(channel_id=ops.pk)) == [0, 0, 0]
+    assert time.monotonic() - began < 0.9
+    hanging.join(10)
+    assert len(slack.received) == 3
+
+
+def test_a_turn_that_broke_off_keeps_nobody_from_the_next(ops: AlertChannel, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(**_: object) -> None:
+        raise ConnectionError
+
+    with monkeypatch.context() as broken:
+        broken.setattr(dispatch, "_room", lambda *_, **__: fail())
+        with pytest.raises(ConnectionError):
+            dispatch.deliver_to_channel(channel_id=ops.pk)
+    due(ops)
+
+    assert dispatch.deliver_to_channel(channel_id=ops.pk) == 1

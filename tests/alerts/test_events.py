@@ -9,6 +9,7 @@ from alerts.events import (
     OFF_BY_DEFAULT,
     ON_BY_DEFAULT,
     AlertType,
+    DeploymentCooledDown,
     Event,
     ManagementEvent,
     ScheduledReport,
@@ -77,3 +78,23 @@ def test_every_event_is_a_frozen_value_with_a_type(kind: type[Event]) -> None:
     assert kind.__dataclass_params__.frozen  # type: ignore[attr-defined]
     assert kind.repeat_interval > 0
     assert kind.quiet_interval > 0
+
+
+def test_a_cooldown_is_not_over_while_it_lasts() -> None:
+    def cooled(seconds: float) -> DeploymentCooledDown:
+        return DeploymentCooledDown(
+            model_group="gpt-4o", deployment_id="d1", provider="openai", api_base="", seconds=seconds,
+            reason="rate_limited", error_class="RateLimitError", status_code=429,
+        )  # fmt: skip
+
+    assert cooled(5).quiet_interval == 300
+    assert cooled(3600).quiet_interval > 3600
+
+
+@pytest.mark.parametrize(("status", "step"), [(401, "api_key"), (429, "quota"), (500, "")])
+def test_an_exception_says_where_and_what_to_do(status: int, step: str) -> None:
+    event = exception(status_code=status)
+
+    assert event.title().startswith("LLM API call failed for gpt-4o at openai")
+    assert step in event.details()["What to do"]
+    assert bool(step) == bool(event.details()["What to do"])

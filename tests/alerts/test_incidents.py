@@ -179,3 +179,17 @@ def test_eight_threads_resolve_a_quiet_incident_once() -> None:
 
     assert sum(closed) == 1
     assert told() == ["firing to ops", "resolved to ops"]
+
+
+def test_how_often_an_unknown_price_is_told_again_is_a_setting() -> None:
+    channel()
+    AlertSettings(alerting_args={"budget_alert_ttl": 48 * 3600}).save()
+    unknown, hour = SpendNotTracked(model_group="g", provider="p", model="m"), timedelta(hours=1)
+
+    for at in range(0, 97, 4):
+        incidents.resolve_quiet(now=NOW + at * hour)
+        incidents.raise_event(unknown, count=1, now=NOW + at * hour)
+
+    assert [row.created_at - NOW for row in Delivery.objects.order_by("created_at")] == [0 * hour, 48 * hour, 96 * hour]
+    incidents.resolve_quiet(now=NOW + 143 * hour)
+    assert Incident.objects.get().status == IncidentStatus.OPEN, "quiet, and for less than would be told again"

@@ -4,10 +4,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from alerts import dispatch, incidents, lifecycle
 from alerts.core.routing import Reason
-from alerts.events import DeploymentCooledDown, LLMException
+from alerts.events import DeploymentCooledDown, LLMException, MajorOutage
 from alerts.models import AlertSettings, Delivery, Incident, Silence
 from tests.alerts.builders import NOW, channel, exception, route
 from tests.alerts.threads import at_once
@@ -81,6 +83,17 @@ def test_what_nobody_acknowledged_in_time_goes_to_the_further_channels_once() ->
     assert lifecycle.escalate_due(now=NOW + 2 * MINUTE) == 0
     assert told() == ["firing to ops", "escalated to boss"]
     assert [entry[0] for entry in timeline(one)] == ["opened", "told", "escalated"]
+
+
+def test_what_is_silenced_meanwhile_is_escalated_when_the_silence_is_over() -> None:
+    route("everything else", channel(), escalate_after_seconds=60).escalate_to.add(channel("boss", types=()))
+    raised()
+    Silence.objects.create(starts_at=NOW, ends_at=NOW + 5 * MINUTE, created_by="ada")
+
+    assert lifecycle.escalate_due(now=NOW + MINUTE) == 0
+    assert lifecycle.escalate_due(now=NOW + 4 * MINUTE) == 0
+    assert lifecycle.escalate_due(now=NOW + 5 * MINUTE) == 1
+    assert told() == ["firing to ops", "escalated to boss"]
 
 
 def test_the_end_is_told_to_those_it_was_escalated_to() -> None:
@@ -281,3 +294,52 @@ def test_what_ended_by_itself_is_opened_again_by_whoever_still_sees_it() -> None
 
     assert incidents.raise_event(exception(), count=0, now=NOW + 11 * MINUTE) == Reason.NO_ROUTE
     assert Incident.objects.filter(status="open").count() == 1
+
+
+def outage() -> MajorOutage:
+    return MajorOutage(
+        model_group="gpt-4o",
+        deployment_id="d1",
+        provider="openai",
+        api_base="https://api.example.com/v1",
+        reason="errors",
+        failures=10,
+        total=10,
+        window=60,
+    )
+
+
+def again(now: Any) -> Reason:
+    return incidents.raise_event(exception(), count=1, now=now)
+
+
+def test_what_was_told_before_its_outage_is_not_repeated_while_that_lasts() -> None:
+    channel()
+    raised()
+    incidents.raise_event(outage(), count=1, now=NOW + timedelta(seconds=1))
+    assert told() == ["firing to ops", "firing to ops"]
+
+    assert again(NOW + REPEAT) == Reason.INHIBITED
+    incidents.resolve_event(outage(), now=NOW + REPEAT + MINUTE / 2)
+    assert again(NOW + REPEAT + MINUTE) == Reason.DELIVER
+    assert told()[2:] == ["resolved to ops", "repeat to ops"]
+
+
+def test_what_goes_on_after_the_outage_that_spoke_for_it_is_told() -> None:
+    channel()
+    incidents.raise_event(outage(), count=1, now=NOW)
+    raised(now=NOW + timedelta(seconds=1))
+    assert told() == ["firing to ops"]
+
+    incidents.resolve_event(outage(), now=NOW + MINUTE / 2)
+    assert again(NOW + MINUTE) == Reason.REPEAT_INTERVAL
+    assert again(NOW + 2 * MINUTE) == Reason.DELIVER
+    assert told()[1:] == ["resolved to ops", "firing to ops"]
+
+
+def test_opening_asks_for_the_settings_no_more_than_it_must() -> None:
+    channel()
+    with CaptureQueriesContext(connection) as asked:
+        raised()
+
+    assert sum("alerts_alertsettings" in one["sql"] for one in asked) == 2

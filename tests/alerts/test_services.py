@@ -177,3 +177,15 @@ def test_without_a_buffer_an_event_is_written_at_once() -> None:
     alerts.services.emit(exception())
 
     assert Incident.objects.get().count == 1
+
+
+def test_a_channel_that_is_on_was_switched_on_by_the_operator_or_by_hand() -> None:
+    assert alerts.services.channel_source("slack") is None
+    channel("of a team", team_id="red")
+    channel("off", enabled=False)
+    assert alerts.services.channel_source("slack") is None
+
+    channel("by hand")
+    assert alerts.services.channel_source("slack") == "db"
+    set_channels(ONE)
+    assert alerts.services.channel_source("slack") == "config"

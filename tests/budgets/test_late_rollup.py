@@ -4,9 +4,10 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import DatabaseError, connection
 
 from budgets.entries import insert
-from budgets.late_rollup import LATE, LateRollUp, roll_up_if_late
+from budgets.late_rollup import LATE, LateRollUp, roll_up_if_late, roll_up_or_tell
 from budgets.models import Balance, Scope, UnrolledBatch
 from tests.budgets.builders import entry
 
@@ -50,3 +51,23 @@ def test_a_process_that_serves_does_it_by_itself(monkeypatch: pytest.MonkeyPatch
     late.stop()
 
     assert Balance.objects.get(scope=Scope.PROXY, window="").spent_nano == 7
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_the_database_does_to_the_task_is_told_and_settled_by_the_next_that_goes_well(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr("alerts.services.emit_database_trouble", lambda trouble, _error: told.append(trouble))
+    monkeypatch.setattr("alerts.services.settle_database_trouble", lambda trouble: told.append(f"{trouble} is over"))
+    waiting_since(NOW - LATE)
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE budgets_dailyspend RENAME TO away")
+        for _ in range(2):
+            with pytest.raises(DatabaseError):
+                roll_up_or_tell(now=NOW)
+        cursor.execute("ALTER TABLE away RENAME TO budgets_dailyspend")
+    assert told == ["roll-up", "roll-up"]
+
+    assert [roll_up_or_tell(now=NOW), roll_up_or_tell(now=NOW)] == [1, 0]
+    assert told[2:] == ["roll-up is over"]

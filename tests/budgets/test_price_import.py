@@ -1,6 +1,6 @@
 """LiteLLM's map of prices into the table: what is taken, what is not, and that a second time changes nothing."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,24 @@ def test_an_entry_becomes_a_row_with_its_prices_and_limits() -> None:
     assert (row.effective_from, row.source) == (NOW, PriceSource.IMPORT)
     assert (row.max_tokens, row.max_input_tokens, row.max_output_tokens) == (16384, 128_000, None)
     assert done.lines() == ["+ gpt-4o", "1 added, 0 changed, 0 unchanged, 0 skipped"]
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [("2026-11-30", date(2026, 11, 30)), ("date when the model is gone", None), (20261130, None), (None, None)],
+)
+def test_the_date_of_a_models_end_is_kept(given: Any, kept: date | None) -> None:
+    imported({"gpt-4-0314": entry(deprecation_date=given)})
+
+    assert ModelPrice.objects.get().deprecation_date == kept
+
+
+def test_another_date_of_its_end_is_another_row() -> None:
+    imported({"gpt-4-0314": entry()})
+    done = imported({"gpt-4-0314": entry(deprecation_date="2026-11-30")}, now=LATER)
+
+    assert done.changed == ["gpt-4-0314"]
+    assert imported({"gpt-4-0314": entry(deprecation_date="2026-11-30")}, now=LATER).unchanged == 1
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,52 @@
 import os
 import random
 import signal
+import time
 from contextlib import suppress
+from enum import StrEnum
 from pathlib import Path
 
 import redis as redis_client
 
-from tests.gateway import Gateway
+from tests.gateway import Gateway, Store
 from tests.services import is_running
+
+REPLACED_SECONDS = 20.0
+
+
+class Victim(StrEnum):
+    """MAIN has the Celery worker and beat, and looks after the web processes."""
+
+    WEB = "web"
+    MAIN = "main"
+    ALL = "all"
+
+
+def victims(store: Store, chance: random.Random, cycles: int) -> list[Victim]:
+    """As many of each as of the others, in any order; last one that leaves the counters as they are."""
+    kinds = list(Victim) if store.redis_url else [Victim.ALL]
+    found = [kinds[number % len(kinds)] for number in range(cycles)]
+    chance.shuffle(found)
+    return [*found, kinds[0]]
+
+
+def kill(gateway: Gateway, victim: Victim, chance: random.Random) -> None:
+    if victim is Victim.WEB:
+        kill_web_process(gateway, chance)
+    elif victim is Victim.MAIN:
+        orphans = kill_main(gateway)
+        # They serve on, without roll-up.
+        time.sleep(chance.uniform(0.2, 1.0))
+        kill_orphans(orphans)
+    else:
+        kill_all(gateway)
+
+
+def start_again(gateway: Gateway) -> None:
+    """Where the main process is gone; it replaces the others itself."""
+    assert gateway.process is not None
+    if gateway.process.poll() is not None:
+        gateway.start()
 
 
 def web_processes(gateway: Gateway) -> list[int]:
@@ -28,8 +67,12 @@ def admitting(redis_url: str) -> int:
 
 
 def kill_web_process(gateway: Gateway, chance: random.Random) -> None:
-    """One of them, which the main process replaces."""
-    os.kill(chance.choice(web_processes(gateway)), signal.SIGKILL)
+    """One of them, which the main process replaces; those of before may still be on their way."""
+    deadline = time.monotonic() + REPLACED_SECONDS
+    while not (running := web_processes(gateway)):
+        assert time.monotonic() < deadline, "the main process replaces nobody"
+        time.sleep(0.05)
+    os.kill(chance.choice(running), signal.SIGKILL)
 
 
 def kill_who_serves(gateway: Gateway) -> None:

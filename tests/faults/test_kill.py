@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import started
 from tests.fakes.upstream import FakeUpstream
-from tests.gateway import Gateway, Store, chat, model
+from tests.gateway import Gateway, Store, chat, migrate, model
 from tests.services import postgres
 
 CLIENTS = 16
@@ -98,7 +98,7 @@ def test_kill_loses_no_answered_requests_entry(tmp_path: Path, store: Store, ups
 def test_database_away_is_bridged_by_the_spool(
     tmp_path: Path, request: pytest.FixtureRequest, upstream: FakeUpstream, stream: bool
 ) -> None:
-    for database in started(postgres(durable=True), request):
+    for database in started(postgres(durable=True, prepare=migrate), request):
         with Gateway(
             tmp_path / "data", {"model_list": [model("gpt-4o", upstream.url)]}, store=Store(database.url)
         ) as gateway:
@@ -126,7 +126,7 @@ def test_database_away_is_bridged_by_the_spool(
 def test_kill_while_the_spool_is_full_loses_nothing(
     tmp_path: Path, request: pytest.FixtureRequest, upstream: FakeUpstream
 ) -> None:
-    for database in started(postgres(durable=True), request):
+    for database in started(postgres(durable=True, prepare=migrate), request):
         gateway = Gateway(tmp_path / "data", {"model_list": [model("gpt-4o", upstream.url)]}, store=Store(database.url))
         with gateway:
             database.kill()

@@ -12,7 +12,7 @@ from tests.faults.books import counted, read_ledger, wait_until
 from tests.faults.cast import AMPLE
 from tests.faults.processes import kill_all, kill_who_serves
 from tests.faults.provider import TOKENS, Provider, provider
-from tests.gateway import Gateway, Store, chat
+from tests.gateway import Gateway, Store, chat, migrate
 from tests.services import postgres, redis
 
 # A process that was killed holds its part of the budget for ten seconds: by then its charge has to be there.
@@ -27,7 +27,7 @@ def upstream(tmp_path: Path) -> Iterator[Provider]:
 
 @pytest.fixture
 def gateway(tmp_path: Path, request: pytest.FixtureRequest, upstream: Provider) -> Iterator[Gateway]:
-    for database in started(postgres(), request):
+    for database in started(postgres(prepare=migrate), request):
         for cache in started(redis(), request):
             running = Gateway(
                 tmp_path / "data",

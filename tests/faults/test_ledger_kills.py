@@ -7,7 +7,6 @@ import os
 import random
 import time
 from dataclasses import replace
-from enum import StrEnum
 from pathlib import Path
 
 from tests.faults.books import (
@@ -26,7 +25,7 @@ from tests.faults.books import (
 )
 from tests.faults.cast import Cast, tight_nano
 from tests.faults.load import Asked, Load
-from tests.faults.processes import admitting, kill_all, kill_main, kill_orphans, kill_web_process
+from tests.faults.processes import admitting, kill, kill_all, start_again, victims
 from tests.faults.provider import DEAREST, provider
 from tests.gateway import Gateway, Store
 
@@ -34,14 +33,6 @@ CYCLES = int(os.environ.get("FAULT_CYCLES", "3"))
 SEED = int(os.environ.get("FAULT_SEED", random.SystemRandom().randrange(10**6)))
 QUIET_SECONDS = 10.0
 ANSWERS_BETWEEN_KILLS = 10
-
-
-class Victim(StrEnum):
-    """MAIN has the Celery worker and beat, and looks after the web processes."""
-
-    WEB = "web"
-    MAIN = "main"
-    ALL = "all"
 
 
 def test_whatever_is_killed_the_ledger_has_what_was_billed_once(tmp_path: Path, store: Store) -> None:
@@ -69,17 +60,17 @@ def test_whatever_is_killed_the_ledger_has_what_was_billed_once(tmp_path: Path, 
 def _ask_while_killing(gateway: Gateway, cast: Cast, chance: random.Random) -> list[Asked]:
     """After the last kill nobody asks any more: it has to be made good without a request's help."""
     with Load(gateway, cast.callers) as load:
-        for cycle, victim in enumerate(_victims(gateway.store, chance)):
+        for cycle, victim in enumerate(victims(gateway.store, chance, CYCLES)):
             cast.use_tight(cycle)
             load.wait_for_answers(ANSWERS_BETWEEN_KILLS, seconds=60)
             time.sleep(chance.uniform(0.5, 2.0))
             if cycle == CYCLES and gateway.store.redis_url:
                 # One has to be left: when nobody was heard for seconds, Redis begins anew and is told what was spent.
                 wait_until(lambda: admitting(gateway.store.redis_url) >= 2, "both admit", seconds=60)
-            _kill(gateway, victim, chance)
+            kill(gateway, victim, chance)
             if cycle < CYCLES:
-                _start_again(gateway)
-    _start_again(gateway)
+                start_again(gateway)
+    start_again(gateway)
     return load.asked
 
 
@@ -87,33 +78,6 @@ def _ensure_no_budget_is_overspent(gateway: Gateway, cast: Cast) -> None:
     rows = read_ledger(gateway)
     over = {key[-4:]: spent for key in cast.tight if (spent := spent_by(rows, key)) > tight_nano()}
     assert not over, f"of {tight_nano()} nano-dollars each: {over}"
-
-
-def _victims(store: Store, chance: random.Random) -> list[Victim]:
-    """As many of each as of the others, in any order; last one that leaves the counters as they are."""
-    kinds = list(Victim) if store.redis_url else [Victim.ALL]
-    victims = [kinds[number % len(kinds)] for number in range(CYCLES)]
-    chance.shuffle(victims)
-    return [*victims, kinds[0]]
-
-
-def _kill(gateway: Gateway, victim: Victim, chance: random.Random) -> None:
-    if victim is Victim.WEB:
-        kill_web_process(gateway, chance)
-    elif victim is Victim.MAIN:
-        orphans = kill_main(gateway)
-        # They serve on, without roll-up.
-        time.sleep(chance.uniform(0.2, 1.0))
-        kill_orphans(orphans)
-    else:
-        kill_all(gateway)
-
-
-def _start_again(gateway: Gateway) -> None:
-    """Where the main process is gone; it replaces the others itself."""
-    assert gateway.process is not None
-    if gateway.process.poll() is not None:
-        gateway.start()
 
 
 def _ensure_admission_agrees(gateway: Gateway, cast: Cast) -> None:

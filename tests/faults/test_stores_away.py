@@ -4,7 +4,6 @@
 """
 
 import os
-import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -27,7 +26,7 @@ from tests.faults.cast import RATE, Cast, tight_nano
 from tests.faults.load import Asked, Load
 from tests.faults.processes import admitting, kill_all
 from tests.faults.provider import DEAREST, Provider, provider
-from tests.gateway import Gateway, Store
+from tests.gateway import Gateway, Store, migrate
 from tests.services import PostgresService, RedisService, postgres, redis
 
 OUTAGE_SECONDS = float(os.environ.get("FAULT_OUTAGE", "4"))
@@ -48,7 +47,7 @@ class Site:
 @pytest.fixture
 def site(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Site]:
     """Servers of its own, to be killed."""
-    for database in started(postgres(durable=True), request):
+    for database in started(postgres(durable=True, prepare=migrate), request):
         for cache in started(redis(), request):
             if database.pid is None or cache.pid is None:
                 pytest.skip("not run for want of a component: a PostgreSQL and a Redis that may be killed")
@@ -74,6 +73,13 @@ def postgres_killed(site: Site) -> Iterator[None]:
 
 
 @contextmanager
+def postgres_frozen(site: Site) -> Iterator[None]:
+    site.database.freeze()
+    yield
+    site.database.thaw()
+
+
+@contextmanager
 def redis_killed(site: Site) -> Iterator[None]:
     """It comes back empty."""
     site.cache.kill()
@@ -83,10 +89,9 @@ def redis_killed(site: Site) -> Iterator[None]:
 
 @contextmanager
 def redis_frozen(site: Site) -> Iterator[None]:
-    assert site.cache.pid is not None
-    os.kill(site.cache.pid, signal.SIGSTOP)
+    site.cache.freeze()
     yield
-    os.kill(site.cache.pid, signal.SIGCONT)
+    site.cache.thaw()
 
 
 @contextmanager
@@ -104,7 +109,8 @@ def _flush(site: Site) -> None:
 
 # How often the memory of rate limits begins anew: at each loss, and where each process counts alone.
 @pytest.mark.parametrize(
-    ("fault", "windows"), [(postgres_killed, 1), (redis_killed, 3), (redis_frozen, 2), (redis_flushed, 3)]
+    ("fault", "windows"),
+    [(postgres_killed, 1), (postgres_frozen, 1), (redis_killed, 3), (redis_frozen, 2), (redis_flushed, 3)],
 )
 def test_known_keys_are_served_and_nobody_overspends(
     site: Site, fault: Callable[[Site], Iterator[None]], windows: int

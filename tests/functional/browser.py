@@ -81,8 +81,14 @@ class Browser:
         assert "errorlist" not in answer.text, answer.text[answer.text.index("errorlist") :][:400]
         return answer
 
+    def send(self, path: str, page: str) -> httpx.Response:
+        """Send the form of a page that is open already, as it stands."""
+        return self._send(path, Form(page).fields)
+
     def _post(self, path: str, fields: dict[str, Any]) -> httpx.Response:
-        form = Form(self.open(path)).fields
-        answer = self._client.post(path, data={**form, **fields}, headers={"Referer": str(self._client.base_url)})
+        return self._send(path, {**Form(self.open(path)).fields, **fields})
+
+    def _send(self, path: str, fields: dict[str, Any]) -> httpx.Response:
+        answer = self._client.post(path, data=fields, headers={"Referer": str(self._client.base_url)})
         assert answer.status_code == 200, f"{path}: {answer.status_code} {answer.text[:300]}"
         return answer

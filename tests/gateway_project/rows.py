@@ -119,7 +119,9 @@ def deployment(number: int) -> Deployment:
 
 
 def config_field(number: int) -> ConfigField:
-    return ConfigField.objects.create(section="router_settings", name=f"field {number}", value={"a": [1]})
+    # A form takes names of settings alone; for a list, any will do.
+    name = "model_group_alias" if number == 1 else f"field {number}"
+    return ConfigField.objects.create(section="router_settings", name=name, value={"a": "b"})
 
 
 def request_trace(number: int) -> RequestTrace:

@@ -11,17 +11,11 @@ from budgets.models import Basis, LedgerEntry, PriceSnapshot
 from teams.groups import ADMIN, FINANCE, OPERATOR, VIEWER
 from teams.models import AuditEntry, Organization
 from tests.budgets.builders import entry
-from tests.gateway_project.pages import staff, superuser, url
+from tests.gateway_project.pages import staff, url
 from tests.gateway_project.test_admin_money import DOLLAR, SCRIPT, text_of
 
 pytestmark = pytest.mark.django_db
 PAGE = "budgets_ledgerentry"
-
-
-@pytest.fixture
-def page(client: Client) -> Client:
-    client.force_login(superuser())
-    return client
 
 
 def made(**columns: Any) -> LedgerEntry:

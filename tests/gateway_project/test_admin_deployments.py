@@ -3,7 +3,6 @@
 import html
 import re
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -13,7 +12,6 @@ from django.test import Client
 from django.utils import timezone
 
 from budgets.models import LedgerEntry
-from proxy import runtime
 from proxy.core.cooldown import Cooldown, CooldownReason
 from proxy.health_checks import in_thread
 from proxy.models import ConfigField, Deployment, HealthCheck
@@ -22,30 +20,13 @@ from proxy.runtime import Runtime
 from teams.groups import ADMIN, FINANCE, OPERATOR, TEAM_ADMIN, VIEWER
 from teams.models import AuditEntry
 from tests.fakes.upstream import FakeUpstream, openai_error
-from tests.gateway_project.pages import queries, staff, superuser, url
+from tests.gateway_project.pages import queries, staff, url
 from tests.proxy.deployments import SECRET, stored
 
 pytestmark = pytest.mark.django_db
 NAME = "proxy_deployment"
 NOWHERE = "http://127.0.0.1:9"
 VERBS = ("drain", "restore", "check_now")
-
-
-@pytest.fixture
-def page(client: Client) -> Client:
-    client.force_login(superuser())
-    return client
-
-
-@pytest.fixture
-def web_process() -> Iterator[Runtime]:
-    """What a page in a web process looks at; it is not started."""
-    made = Runtime()
-    runtime.set_running(made)
-    try:
-        yield made
-    finally:
-        runtime.set_running(None)
 
 
 def load(made: Runtime) -> None:

@@ -17,17 +17,11 @@ from teams.groups import TEAM_ADMIN, VIEWER
 from teams.models import Team, User, VirtualKey
 from teams.services import issue_key, regenerate_key
 from tests.budgets.builders import entry
-from tests.gateway_project.pages import KEYS, TEAMS, USERS, queries, staff, superuser, url
+from tests.gateway_project.pages import KEYS, TEAMS, USERS, queries, staff, url
 from tests.gateway_project.test_admin_money import DOLLAR, SCRIPT, text_of
 
 pytestmark = pytest.mark.django_db
 NOW = timezone.now()
-
-
-@pytest.fixture
-def page(client: Client) -> Client:
-    client.force_login(superuser())
-    return client
 
 
 @pytest.fixture

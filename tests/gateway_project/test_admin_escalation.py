@@ -6,6 +6,7 @@ import pytest
 from django.contrib.auth.models import Group, Permission
 from django.test import Client
 
+from proxy.models import ConfigField
 from teams.groups import ADMIN, TEAM_ADMIN
 from teams.models import Budget, Membership, Organization, OrganizationMembership, Role, Team, User, VirtualKey
 from teams.services import issue_key
@@ -137,9 +138,8 @@ def test_an_owner_decides_not_what_was_decided_about_the_key(client: Client, tes
     assert client.post(url(KEYS, "unblock", row.pk)).status_code == 403
     assert list(wrong(change(client, KEYS, row.pk, metadata='{"guardrails": []}'))) == ["metadata"]
     assert change(client, KEYS, row.pk, metadata='{"owner": "me"}').status_code == 302
-    assert list(wrong(client.post(url(KEYS, "add"), {**NEW, "user": "tess", "metadata": '{"guardrails": []}'}))) == [
-        "metadata"
-    ]
+    client.post(url(KEYS, "add"), {**NEW, "user": "tess", "metadata": '{"guardrails": []}'})
+    assert VirtualKey.objects.get(alias="new").metadata == {}
     row.refresh_from_db()
 
     assert row.blocked
@@ -340,3 +340,55 @@ def test_a_key_may_not_be_made_where_members_may_not(client: Client, tess: User)
 
 def test_a_key_that_is_made_for_nobody_says_so(client: Client, tess: User) -> None:
     assert list(wrong(client.post(url(KEYS, "add"), NEW))) == ["user"]
+
+
+@pytest.mark.parametrize("verb", ["rotate", "collect"])
+def test_who_sees_the_key_of_a_member_does_not_act_in_the_members_name(client: Client, tess: User, verb: str) -> None:
+    row = key(team_id="own", user_id="bob", uncollected_key="sk-waiting-0123456789abcdef")
+    assert shown_keys(client.post(url(KEYS, verb, row.pk)))
+    row.refresh_from_db()
+    assert row.allowed_routes == ["llm_api_routes"]
+
+    for fields in ({"allowed_routes": ""}, {"key_type": "management"}):
+        assert list(wrong(change(client, KEYS, row.pk, **fields))) == ["allowed_routes"]
+
+
+def test_a_key_that_is_made_for_a_member_calls_models_alone(client: Client, tess: User) -> None:
+    client.post(url(KEYS, "add"), {**NEW, "team": "own", "user": "bob"})
+
+    assert VirtualKey.objects.get().allowed_routes == ["llm_api_routes"]
+
+
+@pytest.mark.parametrize("route", ["/key/update", "/key/regenerate", "/key/delete"])
+def test_a_member_does_to_the_teams_keys_what_the_team_lets_and_no_more(client: Client, tess: User, route: str) -> None:
+    Membership.objects.filter(user=tess).update(role="user")
+    Team.objects.filter(pk="own").update(member_permissions=["/key/info", route])
+    row = key(team_id="own", user_id="bob")
+    change_to = {"alias": "renamed", "key_type": "default"}
+    status = {
+        "/key/update": client.post(url(KEYS, "change", row.pk), change_to).status_code,
+        "/key/regenerate": client.post(url(KEYS, "rotate", row.pk)).status_code,
+        "/key/delete": client.post(url(KEYS, "delete", row.pk), {"post": "yes"}).status_code,
+    }
+
+    assert {name for name, code in status.items() if code != 403} == {route}
+
+
+def test_what_the_operator_set_for_new_keys_holds_here_too(client: Client, tess: User) -> None:
+    """As in the API: bounds, defaults, and who may make keys at all."""
+    set_to = ConfigField.objects.create
+    set_to(section="litellm_settings", name="upperbound_key_generate_params", value={"max_budget": 2, "duration": "7d"})
+    set_to(section="litellm_settings", name="default_key_generate_params", value={"rpm_limit": 3})
+    assert list(wrong(client.post(url(KEYS, "add"), {**NEW, "user": "tess", "max_budget_nano": "3"}))) == [
+        "max_budget_nano"
+    ]
+    assert list(wrong(client.post(url(KEYS, "add"), {**NEW, "user": "tess", "duration": "30d"}))) == ["duration"]
+    assert shown_keys(client.post(url(KEYS, "add"), {**NEW, "user": "tess"}))
+    made = VirtualKey.objects.get()
+    assert (made.max_budget_nano, made.rpm_limit) == (2 * 10**9, 3)
+    assert made.expires_at is not None
+    assert (made.expires_at - made.created_at).days == 7
+
+    set_to(section="general_settings", name="default_team_disabled", value=True)
+    assert list(wrong(client.post(url(KEYS, "add"), {"alias": "more", "user": "tess"}))) == ["team"]
+    assert VirtualKey.objects.count() == 1

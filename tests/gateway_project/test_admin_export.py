@@ -17,12 +17,6 @@ pytestmark = pytest.mark.django_db
 ALL = {"action": "export_csv", "select_across": "1", "_selected_action": "0"}
 
 
-@pytest.fixture
-def page(client: Client) -> Client:
-    client.force_login(superuser())
-    return client
-
-
 def read(content: bytes) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(content.decode())))
 

@@ -11,18 +11,12 @@ from budgets.models import BudgetSource, GatewayBudget, Scope
 from teams import revisions
 from teams.groups import ADMIN, FINANCE, OPERATOR, TEAM_ADMIN, VIEWER
 from teams.models import AuditEntry, Budget, Tag
-from tests.gateway_project.pages import change, staff, superuser, url, wrong
+from tests.gateway_project.pages import change, staff, url, wrong
 from tests.gateway_project.test_admin_money import DOLLAR, SCRIPT, text_of, world
 
 pytestmark = pytest.mark.django_db
 PAGE = "budgets_gatewaybudget"
 NEW = {"scope": "provider", "entity_id": "openai", "window": "30d", "max_budget_nano": "100"}
-
-
-@pytest.fixture
-def page(client: Client) -> Client:
-    client.force_login(superuser())
-    return client
 
 
 def made(**columns: Any) -> GatewayBudget:

@@ -18,16 +18,10 @@ from teams.models import Budget, RetiredToken, Team, VirtualKey
 from teams.services import issue_key, regenerate_key
 from teams.snapshot import Principal, load_keys
 from tests.gateway_project import rows
-from tests.gateway_project.pages import KEYS, change, shown_keys, superuser, url, wrong
+from tests.gateway_project.pages import KEYS, change, shown_keys, url, wrong
 
 pytestmark = pytest.mark.django_db
 NEW = {"alias": "ci", "key_type": "default"}
-
-
-@pytest.fixture
-def page(client: Client) -> Client:
-    client.force_login(superuser())
-    return client
 
 
 def known(key: str) -> Principal | None:

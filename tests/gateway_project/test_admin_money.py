@@ -30,7 +30,7 @@ from teams.models import (
 from teams.services import issue_key
 from tests.budgets.builders import entry
 from tests.budgets.days import day_row, keep_days
-from tests.gateway_project.pages import KEYS, TEAMS, USERS, queries, staff, superuser, url
+from tests.gateway_project.pages import KEYS, TEAMS, USERS, queries, staff, url
 
 pytestmark = pytest.mark.django_db
 DOLLAR = 10**9
@@ -43,12 +43,6 @@ SCOPES = dict(
         strict=True,
     )
 )
-
-
-@pytest.fixture
-def page(client: Client) -> Client:
-    client.force_login(superuser())
-    return client
 
 
 def world() -> dict[str, Any]:

@@ -20,16 +20,10 @@ from teams.models import (
 from teams.services import ADMIN_USER_ID, issue_key, own_budget
 from teams.services.users import new_user
 from tests.gateway_project import rows
-from tests.gateway_project.pages import KEYS, TEAMS, USERS, change, superuser, url, wrong
+from tests.gateway_project.pages import KEYS, TEAMS, USERS, change, url, wrong
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "a-long-enough-pass-phrase"
-
-
-@pytest.fixture
-def page(client: Client) -> Client:
-    client.force_login(superuser())
-    return client
 
 
 def test_a_user_of_the_api_can_log_in_once_a_password_and_staff_are_given(page: Client, client: Client) -> None:

@@ -18,7 +18,7 @@ from teams.groups import TEAM_ADMIN, VIEWER
 from teams.models import Membership, Team, VirtualKey
 from teams.services import ADMIN_USER_ID, issue_key
 from teams.snapshot import load_keys
-from tests.gateway_project.pages import staff, superuser, url
+from tests.gateway_project.pages import staff, url
 
 PREVIEW = "proxy_requesttrace"
 HOSTILE = "<script>alert('x')</script>"
@@ -41,12 +41,6 @@ class Gateway(SimpleNamespace):
     async def group_of(self, model: str, *, team_id: str | None) -> Group:
         found: Group = self.table.group(model, team_id=team_id)
         return found
-
-
-@pytest.fixture
-def page(client: Client) -> Client:
-    client.force_login(superuser())
-    return client
 
 
 @pytest.fixture

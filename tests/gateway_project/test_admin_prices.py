@@ -12,18 +12,12 @@ from budgets.models import ModelPrice, PriceSource
 from teams import revisions
 from teams.groups import FINANCE, OPERATOR, VIEWER
 from teams.models import AuditEntry
-from tests.gateway_project.pages import change, staff, superuser, url, wrong
+from tests.gateway_project.pages import change, staff, url, wrong
 
 pytestmark = pytest.mark.django_db
 PAGE = "budgets_modelprice"
 DAY = timedelta(days=1)
 FORM = {"provider": "openai", "model": "gpt-4o", "prices": '{"input_cost_per_token": 2.5e-6}', "note": "as agreed"}
-
-
-@pytest.fixture
-def page(client: Client) -> Client:
-    client.force_login(superuser())
-    return client
 
 
 def row(model: str = "gpt-4o", *, days: float = 0, price: float = 2.5e-6) -> ModelPrice:

@@ -14,16 +14,10 @@ from teams.models import AuditEntry, Budget, Customer, Team, User, VirtualKey
 from teams.secrets import MASK
 from teams.services import issue_key
 from tests.gateway_project import rows
-from tests.gateway_project.pages import KEYS, TEAMS, USERS, change, queries, superuser, url
+from tests.gateway_project.pages import KEYS, TEAMS, USERS, change, queries, url
 
 AUDIT = "teams_auditentry"
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def page(client: Client) -> Client:
-    client.force_login(superuser())
-    return client
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from alerts.models import Delivery, ScheduledRun
 from alerts.scheduled import scheduled_jobs
 from tests.alerts.builders import channel
 from tests.budgets.days import day_row, keep_days
-from tests.gateway_project.pages import staff, superuser, url
+from tests.gateway_project.pages import staff, url
 from tests.gateway_project.rows import scheduled_run
 
 pytestmark = pytest.mark.django_db
@@ -20,16 +20,10 @@ PAGE = "alerts_scheduledrun"
 
 
 @pytest.fixture
-def page(client: Client) -> Client:
-    client.force_login(superuser())
-    return client
-
-
-@pytest.fixture
 def viewer(client: Client) -> Client:
     """May look at runs and do nothing else."""
     made = staff()
-    made.user_permissions.add(Permission.objects.get(codename="view_scheduledrun"))
+    made.user_permissions.set(Permission.objects.filter(codename__in=["view_scheduledrun", "view_everything"]))
     client.force_login(made)
     return client
 
@@ -44,6 +38,7 @@ def test_every_job_stands_on_the_page(page: Client) -> None:
     assert {job.name for job in scheduled_jobs()} == {
         "spend_report",
         "monthly_spend_report",
+        "spend_capture_rate",
         "user_spend",
         "deployment_report",
         "fallback_report",

@@ -15,18 +15,12 @@ from teams.groups import ADMIN, FINANCE, OPERATOR, TEAM_ADMIN, VIEWER
 from teams.models import Membership, Team
 from tests.budgets.builders import entry
 from tests.gateway_project import rows
-from tests.gateway_project.pages import queries, staff, superuser, url
+from tests.gateway_project.pages import queries, staff, url
 from tests.proxy.traces import AT, failed, keep, keep_many, trace
 
 REQUESTS = "proxy_requesttrace"
 HOSTILE = "<script>alert('x')</script>"
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def page(client: Client) -> Client:
-    client.force_login(superuser())
-    return client
 
 
 def found(page: Client, **query: Any) -> list[str]:

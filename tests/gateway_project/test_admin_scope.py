@@ -227,13 +227,20 @@ def test_the_sidebar_leads_only_to_pages_that_answer(client: Client, group: str)
 
 
 def test_the_sidebar_of_each_group_is_what_the_group_is_for(client: Client) -> None:
-    titles = {}
-    for group in GROUPS:
-        client.force_login(staff(group, user_id=group.replace(" ", "-")))
+    def sidebar(person: User) -> list[str]:
+        client.force_login(person)
         navigation = client.get("/admin/").context["sidebar_navigation"]
-        titles[group] = [item["title"] for section in navigation for item in section["items"]]
+        return [item["title"] for section in navigation for item in section["items"]]
 
-    assert titles[TEAM_ADMIN] == ["Keys", "Teams", "Users", "Organizations", "Requests", "Route preview", "Spend"]
+    persons = {group: staff(group, user_id=group.replace(" ", "-")) for group in GROUPS}
+    titles = {group: sidebar(person) for group, person in persons.items()}
+    team = Team.objects.create(id="own")
+    Membership.objects.create(team=team, user=persons[TEAM_ADMIN], role="admin")
+
+    people = ["Keys", "Teams", "Users", "Organizations"]
+    alerts = ["Incidents", "Deliveries", "Channels", "Routes", "Silences"]
+    assert titles[TEAM_ADMIN] == [*people, "Requests", "Route preview", "Spend", "Incidents"]
+    assert sidebar(persons[TEAM_ADMIN]) == [*people, "Requests", "Route preview", "Spend", *alerts]
     assert "Ledger" in titles[FINANCE]
     assert "Deployments" not in titles[FINANCE]
     assert {"Deployments", "Config fields", "Channels", "Routes", "Settings"} <= set(titles[OPERATOR])

@@ -16,18 +16,12 @@ from teams.groups import ADMIN, FINANCE, OPERATOR, TEAM_ADMIN, VIEWER
 from teams.models import Membership, Organization, OrganizationMembership, OrganizationRole, Team, User, VirtualKey
 from teams.services import issue_key, regenerate_key
 from tests.budgets.days import day_row, keep_days
-from tests.gateway_project.pages import queries, staff, superuser, url
+from tests.gateway_project.pages import queries, staff, url
 from tests.gateway_project.test_admin_money import SCRIPT, text_of
 
 pytestmark = pytest.mark.django_db
 PAGE = "budgets_dailyspend"
 DOLLAR = 10**9
-
-
-@pytest.fixture
-def page(client: Client) -> Client:
-    client.force_login(superuser())
-    return client
 
 
 def days_ago(number: int) -> Any:

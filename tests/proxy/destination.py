@@ -15,6 +15,7 @@ SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Deployed:
+    id: str = "d"
     operators_own: bool = True
     secrets: tuple[str, ...] = ()
     provider: OpenAICompatible = field(default_factory=lambda: OpenAICompatible("openai"))

@@ -1,11 +1,12 @@
-"""Models in use that are gone, or soon will be, by the date that stands on their deployments."""
+"""Models in use that are gone, or soon will be, by the date of their deployment or of the table of prices."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 
 from alerts.services import Report, Span
+from budgets.models import ModelPrice
 from proxy.deprecations import deprecation_report, deprecations
 from proxy.models import Deployment
 from proxy.scheduled import JOBS
@@ -61,6 +62,55 @@ def test_a_time_counts_by_its_date_and_a_provider_can_be_named() -> None:
     (found,) = deprecations(today=TODAY, warn_within_days=30)
 
     assert (found.days, found.litellm_provider) == (1, "azure")
+
+
+def price(model: str, at: date | None, **columns: Any) -> None:
+    plain = {
+        "provider": "openai",
+        "prices": {"input_cost_per_token": 1e-6},
+        "effective_from": datetime(2025, 1, 1, tzinfo=UTC),
+    }
+    ModelPrice.objects.create(**{**plain, **columns}, model=model, deprecation_date=at)
+
+
+def plain_deployment(model: str, **info: Any) -> None:
+    Deployment.objects.create(model_name="m", litellm_params={"model": model}, model_info=info)
+
+
+@pytest.mark.parametrize(
+    ("model", "info"),
+    [
+        ("openai/gpt-4-0314", {}),
+        ("gpt-4-0314", {"deprecation_date": "unknown"}),
+        ("azure/mine", {"base_model": "openai/gpt-4-0314"}),
+    ],
+)
+def test_a_deployment_without_a_date_has_that_of_the_table_of_prices(model: str, info: dict[str, Any]) -> None:
+    price("gpt-4-0314", date(2026, 11, 30))
+    plain_deployment(model, **info)
+
+    (found,) = deprecations(today=TODAY, warn_within_days=30)
+
+    assert (found.deprecation_date, found.litellm_model) == (date(2026, 11, 30), model)
+
+
+def test_a_deployments_own_date_goes_before_that_of_the_table() -> None:
+    price("gpt-4-0314", date(2026, 11, 30))
+    plain_deployment("openai/gpt-4-0314", deprecation_date="2027-01-01")
+
+    (found,) = deprecations(today=TODAY, warn_within_days=30)
+
+    assert found.deprecation_date == date(2027, 1, 1)
+
+
+def test_a_date_that_a_later_price_took_back_warns_of_nothing() -> None:
+    price("gpt-4-0314", date(2026, 11, 30))
+    price("gpt-4-0314", None, effective_from=datetime(2025, 2, 1, tzinfo=UTC))
+    price("gpt-4o", date(2026, 11, 30), provider="azure")
+    plain_deployment("openai/gpt-4-0314")
+    plain_deployment("openai/gpt-4o")
+
+    assert deprecations(today=TODAY, warn_within_days=30) == []
 
 
 def test_who_is_gone_makes_the_warning_high() -> None:

@@ -163,3 +163,22 @@ def test_unhealthy_is_what_the_checks_say(state: RouterState) -> None:
     state.unhealthy = frozenset({"d"})
 
     assert state.state("d") is Skip.UNHEALTHY
+
+
+@pytest.mark.parametrize("is_elsewhere", [False, True])
+def test_a_cooldown_answers_for_the_failures_before_it(state: RouterState, clock: Clock, *, is_elsewhere: bool) -> None:
+    state.failed("d", kind="RateLimitError", counts=True)
+    assert state.judged_by("d") == (0, 1)
+    if is_elsewhere:
+        state.cooled_elsewhere("d", seconds=5, reason="rate_limited", status=429, times=1)
+    else:
+        cool(state, 5)
+    clock.now += 6
+    assert state.judged_by("d") == (0, 0)
+    succeed(state)
+    assert state.judged_by("d") == (0, 0)
+    clock.now += 40
+    succeed(state)
+    state.set_elsewhere({"d": Elsewhere(successes=2, failures=3)})
+    clock.now += 21
+    assert state.judged_by("d") == (3, 3)

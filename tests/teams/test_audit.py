@@ -7,7 +7,9 @@ from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from alerts.models import AlertChannel, AlertRoute
+from teams import audit
 from teams.actor import Actor, acting
+from teams.keys import DEMO_PREFIX
 from teams.models import ActorSource, AuditEntry, Membership, Team, User, VirtualKey
 from teams.secrets import MASK
 from teams.services import issue_key
@@ -126,6 +128,29 @@ def test_a_change_that_is_taken_back_takes_its_entry_with_it() -> None:
         transaction.set_rollback(True)
 
     assert entries(object_id="gone") == []
+
+
+def test_what_is_changed_unwatched_is_nobodys_change() -> None:
+    with audit.unwatched():
+        team = Team.objects.create(id="t", created_by="the maker")
+        team.alias = "another"
+        team.save()
+        team.delete()
+    Team.objects.create(id="u")
+
+    assert [entry.object_id for entry in entries()] == ["u"]
+
+
+def test_an_entry_of_the_demo_can_be_deleted() -> None:
+    Team.objects.create(id="t")
+    (real,) = entries()
+    demo = AuditEntry.objects.create(
+        at=timezone.now(), change_id=real.change_id, actor_key_hash=f"{DEMO_PREFIX}trail", told=True
+    )
+
+    AuditEntry.objects.filter(pk=demo.pk).delete()
+
+    assert entries() == [real]
 
 
 def test_an_entry_is_neither_changed_nor_deleted() -> None:

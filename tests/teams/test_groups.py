@@ -50,6 +50,9 @@ def test_team_admins_reach_no_further_than_their_teams() -> None:
         *(f"teams.{verb}_membership" for verb in ("view", "add", "change", "delete")),
         "teams.view_team", "teams.change_team", "teams.view_user", "teams.view_organization",
         "proxy.view_requesttrace", "budgets.view_dailyspend",
+        *(f"alerts.{verb}_{model}" for verb in ("view", "add", "change", "delete")
+          for model in ("alertchannel", "alertroute", "silence")),
+        *(f"alerts.{verb}_{model}" for verb in ("view", "change") for model in ("incident", "delivery")),
     }  # fmt: skip
 
 

@@ -140,6 +140,23 @@ def test_several_saves_in_one_transaction_are_one_story(
     assert Incident.objects.get(alert_type="team_updated").details["alias"] == "b -> d"
 
 
+def test_the_members_that_a_team_is_made_with_or_deleted_with_are_no_news_of_their_own(
+    every_alert: AlertChannel,
+) -> None:
+    user = User.objects.create(id="u", username="u")
+    Incident.objects.all().delete()
+    with transaction.atomic():
+        team = Team.objects.create(id="t")
+        Membership.objects.create(team=team, user=user)
+    assert told() == ["new_team_created"]
+
+    Membership.objects.create(team=team, user=User.objects.create(id="u2", username="u2"))
+    assert told()[1:] == ["new_internal_user_created", "team_member_added"]
+    with transaction.atomic():
+        team.delete()
+    assert told()[3:] == ["team_deleted"]
+
+
 def test_what_came_and_went_in_one_transaction_is_no_news(
     every_alert: AlertChannel,
 ) -> None:

@@ -230,8 +230,10 @@ def test_a_change_that_was_taken_back_leaves_the_revision_alone() -> None:
 
 
 def test_the_first_admin_can_log_in_and_a_later_start_changes_nothing() -> None:
-    ensure_admin(username="admin", password="first")
-    again = ensure_admin(username="other", password="second")
+    _, made = ensure_admin(username="admin", password="first")
+    again, made_again = ensure_admin(username="other", password="second")
+
+    assert (made, made_again) == (True, False)
 
     assert (again.pk, again.username, again.role) == (ADMIN_USER_ID, "admin", Role.PROXY_ADMIN)
     assert again.is_superuser
@@ -243,7 +245,9 @@ def test_the_first_admin_can_log_in_and_a_later_start_changes_nothing() -> None:
 def test_the_gateway_starts_although_somebody_else_is_called_admin() -> None:
     user(username="admin")
 
-    assert ensure_admin(username="admin", password="x").pk == ADMIN_USER_ID
+    admin, _ = ensure_admin(username="admin", password="x")
+
+    assert admin.pk == ADMIN_USER_ID
 
 
 def test_a_key_is_stored_as_its_hash_alone() -> None:

@@ -21,9 +21,8 @@ def viewer() -> Client:
     """Somebody who may look at every page of alerts, and change none."""
     users: Any = get_user_model()
     looks = users.objects.create(id="vic", username="vic", is_staff=True)
-    looks.user_permissions.set(
-        Permission.objects.filter(codename__startswith="view_", content_type__app_label="alerts")
-    )
+    views = Permission.objects.filter(codename__startswith="view_", content_type__app_label="alerts")
+    looks.user_permissions.set([*views, Permission.objects.get(codename="view_everything")])
     client = Client()
     client.force_login(looks)
     return client

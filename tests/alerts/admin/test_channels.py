@@ -219,11 +219,16 @@ def test_saving_a_page_keeps_the_secret_and_what_private_addresses_are_worth(pag
 def test_what_no_superuser_types_may_not_be_a_private_address() -> None:
     users: Any = get_user_model()
     operator = users.objects.create(id="oscar", username="oscar", is_staff=True)
-    operator.user_permissions.set(Permission.objects.filter(content_type__model="alertchannel"))
+    may = Permission.objects.filter(content_type__model="alertchannel")
+    operator.user_permissions.set([*may, Permission.objects.get(codename="view_everything")])
     browser = Client()
     browser.force_login(operator)
     sent = {"name": "ops", "kind": "slack", "url": "http://127.0.0.1:9/x", "most_per_minute": "20", "enabled": "on"}
-    browser.post(url("alertchannel", "add"), sent)
+    refused = browser.post(url("alertchannel", "add"), sent)
+    assert "private network" in str(refused.context["adminform"].form.errors["url"])
+    # A name says nothing before it is asked for.
+    browser.post(url("alertchannel", "add"), {**sent, "url": "http://127.0.0.1.example.invalid/x"})
+    AlertChannel.objects.update(url="http://127.0.0.1:9/x")
 
     assert not AlertChannel.objects.get().private_address_allowed
     assert "Not sent:" in said(post(browser, AlertChannel.objects.get(), "test"))

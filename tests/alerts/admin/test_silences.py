@@ -7,9 +7,9 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from alerts.admin.silences import ACTIVE, EXPIRED, UPCOMING, end, state_of
 from alerts.models import Silence
 from alerts.setup import load_silences
+from alerts.silencing import ACTIVE, EXPIRED, UPCOMING, end, state_of
 from tests.alerts.admin.pages import form_of, queries, said, text_of, url
 from tests.alerts.builders import incident
 

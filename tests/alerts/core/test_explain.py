@@ -128,3 +128,14 @@ def test_what_the_routes_said_leads_to_the_decision(
     for asked in found.asked:
         meant = asked.answer in (Answer.TAKEN, Answer.OUT_OF_HOURS)
         assert asked.answer == Answer.NOT_ASKED or is_meant(asked.route, subject) is meant
+
+
+def test_a_teams_own_route_is_asked_whoever_decided_and_says_that_it_is_silent() -> None:
+    routes = (Route(1, (1,)), Route(2, (2,)), Route(3, (3,), team_id="red"))
+    assert answers(*routes) == [Answer.TAKEN, Answer.NOT_ASKED, Answer.TAKEN]
+
+    hour = timedelta(hours=1)
+    quiet = Mute(1, {}, frozenset(), NOW - hour, NOW + hour, team_id="red")
+    found = explain(SUBJECT, Routing({"llm_exceptions"}, routes, silences=[quiet]), now=NOW)
+    assert [one.answer for one in found.asked][-1] == Answer.TEAM_SILENT
+    assert found.silences == ()

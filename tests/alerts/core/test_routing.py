@@ -58,6 +58,33 @@ def test_a_teams_own_route_takes_nothing_away_and_is_for_its_team_alone() -> Non
     assert decided(own, route(2), subject=replace(EXCEPTION, labels={})).channel_ids == (2,)
 
 
+def test_no_route_of_others_keeps_a_teams_own_from_being_asked() -> None:
+    assert decided(route(2), route(1, team_id="t1"), route(3)).channel_ids == (1, 2)
+
+
+def test_a_teams_own_route_decides_nothing_that_anothers_decides() -> None:
+    own = route(1, team_id="t1", level="Low", repeat_seconds=60, escalate_after_seconds=60, escalate_to=(9,))
+    both = decided(own, route(2, level="Medium", repeat_seconds=600, escalate_after_seconds=900, escalate_to=(8,)))
+    assert (both.level, both.repeat_seconds, both.escalate_after_seconds) == ("Medium", 600, 900)
+
+    beside = decided(own, route(2))
+    assert (beside.level, beside.repeat_seconds, beside.escalate_after_seconds) == ("High", None, 60)
+    alone = decided(own)
+    assert (alone.level, alone.repeat_seconds, alone.escalate_after_seconds) == ("Low", 60, 60)
+
+
+def test_a_teams_own_silence_keeps_the_team_quiet_and_nobody_else() -> None:
+    own, everybodys = route(1, team_id="t1"), route(2)
+    quiet = mute(team_id="t1")
+
+    assert decided(own, everybodys, silences=[quiet]).channel_ids == (2,)
+    alone = decided(own, silences=[quiet])
+    assert (alone.reason, alone.until) == (Reason.SILENCED, NOW + HOUR)
+    assert decided(own, everybodys, silences=[mute(team_id="t2")]).channel_ids == (1, 2)
+    other = replace(EXCEPTION, labels={"team_id": "t2"})
+    assert decided(route(3, team_id="t2"), everybodys, subject=other, silences=[quiet]).channel_ids == (2, 3)
+
+
 @pytest.mark.parametrize(
     ("columns", "meant"),
     [
@@ -185,4 +212,18 @@ def test_the_soonest_escalation_counts_and_leads_to_its_further_channels() -> No
     nobody = route(3, goes_on=True, escalate_after_seconds=1)
 
     assert decided(nobody, calm, strict).escalate_after_seconds == 300
-    assert [one.channel_id for one in escalation(EXCEPTION, [calm, strict], now=NOW)] == [7, 8, 9]
+    assert [one.channel_id for one in escalation(EXCEPTION, Routing(TYPES, [calm, strict]), now=NOW)] == [7, 8, 9]
+
+
+def test_a_team_that_is_silent_hears_of_no_escalation_and_the_others_do() -> None:
+    ours = route(1, goes_on=True, escalate_after_seconds=60, escalate_to=(7,))
+    teams = route(2, team_id="red", escalate_after_seconds=60, escalate_to=(8,))
+    subject = Subject("llm_exceptions", "High", {"team_id": "red"})
+
+    def escalated(*silences: Mute) -> list[int]:
+        found = escalation(subject, Routing(TYPES, [ours, teams], silences), now=NOW)
+        return [one.channel_id for one in found]
+
+    assert escalated() == [7, 8]
+    assert escalated(mute(team_id="red")) == [7]
+    assert escalated(mute(team_id="blue")) == [7, 8]

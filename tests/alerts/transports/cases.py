@@ -43,7 +43,10 @@ KINDS = ("firing", "repeat", "escalated", "acknowledged", "resolved", "notice", 
 
 @dataclass(frozen=True)
 class HttpCase:
-    """`taken` are good answers, by vendor's manual; `retried` and `refused` statuses that tell what to do."""
+    """`taken` are good answers, by vendor's manual; `retried` and `refused` statuses that tell what to do.
+
+    What is `doubted` is tried again a few times.
+    """
 
     kind: str
     fake: Callable[[], FakeServer]
@@ -51,6 +54,7 @@ class HttpCase:
     taken: tuple[Reply, ...]
     retried: tuple[int, ...]
     refused: tuple[int, ...]
+    doubted: tuple[int, ...] = ()
     query: str = ""
     secret: str = ""
     options: dict[str, Any] = field(default_factory=dict)
@@ -129,7 +133,8 @@ HTTP_CASES = (
         secret=KEY,
         taken=(Reply(200), Reply(201), Reply(202), Reply(204)),
         retried=(408, 425, 429, 500, 502, 503, 504),
-        refused=(400, 401, 403, 404, 410, 413, 422),
+        refused=(410,),
+        doubted=(400, 401, 403, 404, 413, 422),
     ),
     HttpCase(
         "alertmanager",

@@ -95,7 +95,17 @@ def test_what_may_pass_is_tried_again(case: HttpCase, server: FakeServer, channe
     for status in case.retried:
         server.script(Reply(status, "busy"))
         error = failure(case, channel)
-        assert (error.permanent, error.status) == (False, status)
+        assert (error.permanent, error.most_attempts, error.status) == (False, 0, status)
+
+
+@by_kind
+def test_what_hardly_passes_is_tried_again_a_few_times(
+    case: HttpCase, server: FakeServer, channel: AlertChannel
+) -> None:
+    for status in case.doubted:
+        server.script(Reply(status, "no"))
+        error = failure(case, channel)
+        assert (error.permanent, error.most_attempts, error.status) == (False, 3, status)
 
 
 @by_kind

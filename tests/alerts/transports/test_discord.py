@@ -115,3 +115,20 @@ def test_an_address_for_slacks_format_is_a_problem() -> None:
     channel = AlertChannel(kind="discord", url="https://discord.com/api/webhooks/1/hidden/slack")
 
     assert "/slack" in DiscordTransport().problems(channel)["url"]
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset-After": "1.5"}, 1.5),
+        ({"X-RateLimit-Remaining": "4", "X-RateLimit-Reset-After": "1.5"}, 0),
+        ({"X-RateLimit-Remaining": "0"}, 0),
+        ({}, 0),
+    ],
+)
+def test_an_empty_bucket_is_left_alone_before_discord_says_so(
+    discord: FakeDiscord, channel: AlertChannel, headers: dict[str, str], seconds: float
+) -> None:
+    discord.script(Reply(204, headers=headers))
+
+    assert DiscordTransport().notify(channel, FULL).quiet_seconds == seconds

@@ -19,13 +19,13 @@ from alerts.transports import email as email_transport
 from alerts.transports.base import Receipt, TransportError
 from alerts.transports.email import compose
 from alerts.transports.smtp import MailServer
+from tests.alerts.mail import SENDER, point_at
 from tests.alerts.transports.cases import FULL, KINDS
 from tests.alerts.transports.certificate import certificate_of_loopback
 from tests.alerts.transports.hostile import TEXTS
 from tests.alerts.transports.test_contract import OBEYED, hostile
 from tests.fakes.smtp import FakeSmtp
 
-SENDER = "alerts@gateway.example"
 PASSWORD = "hidden0123456789"
 
 
@@ -34,17 +34,6 @@ def smtp(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSmtp]:
     with FakeSmtp() as server:
         point_at(server, monkeypatch)
         yield server
-
-
-def point_at(server: FakeSmtp, monkeypatch: pytest.MonkeyPatch, **more: str) -> None:
-    settings = {
-        "SMTP_HOST": "127.0.0.1",
-        "SMTP_PORT": str(server.port),
-        "SMTP_SENDER_EMAIL": SENDER,
-        "SMTP_TLS": "False",
-    }
-    for name, value in {**settings, **more}.items():
-        monkeypatch.setenv(name, value)
 
 
 def notify(message: Message = FULL, *to: str, **options: Any) -> Receipt:
@@ -205,19 +194,41 @@ def test_a_content_that_is_refused_is_read_the_same_way(smtp: FakeSmtp, answer: 
 
 def test_who_took_it_is_not_sent_it_again_because_of_another(smtp: FakeSmtp) -> None:
     smtp.answers |= {"b@example.com": "550 no such user", "c@example.com": "451 later"}
-    receipt = notify(FULL, "a@example.com", "b@example.com", "c@example.com", "d@example.com")
+    error = failure("a@example.com", "b@example.com", "c@example.com", "d@example.com")
 
     assert [mail.recipients[0] for mail in smtp.mails] == ["a@example.com", "d@example.com"]
+    assert (error.permanent, error.status, error.left) == (False, 451, ("c@example.com",))
+    assert str(error).startswith("Sent to 2 of 4.")
+    assert "not to b@example.com: The mail server answered 550: no such user" in str(error)
+    assert "not to c@example.com: The mail server answered 451: later" in str(error)
+
+
+def test_whom_a_mail_is_left_for_gets_it_and_nobody_else(smtp: FakeSmtp) -> None:
+    notify(replace(FULL, only_to=("c@example.com",)), "a@example.com", "c@example.com")
+
+    assert smtp.asked == ["c@example.com"]
+
+
+def test_who_is_refused_for_good_beside_others_is_named_in_the_receipt(smtp: FakeSmtp) -> None:
+    smtp.answers["b@example.com"] = "550 no such user"
+    receipt = notify(FULL, "a@example.com", "b@example.com")
+
     assert receipt.status == 250
-    assert receipt.body.startswith("Sent to 2 of 4.")
-    assert "not to b@example.com: The mail server answered 550: no such user" in receipt.body
-    assert "not to c@example.com: The mail server answered 451: later" in receipt.body
+    assert receipt.body == "Sent to 1 of 2. not to b@example.com: The mail server answered 550: no such user"
+
+
+def test_what_concerns_people_is_one_mail_each_however_much_there_is() -> None:
+    transport = TRANSPORTS["email"]
+
+    assert transport.may_merge(AlertChannel(kind="email", options={"to": ["ops@example.com"]}))
+    assert not transport.may_merge(AlertChannel(kind="email", options={"owners": True}))
 
 
 def test_when_nobody_took_it_and_one_may_it_is_tried_again(smtp: FakeSmtp) -> None:
     smtp.answers |= {"a@example.com": "550 no such user", "b@example.com": "451 later"}
 
-    assert not failure("a@example.com", "b@example.com").permanent
+    error = failure("a@example.com", "b@example.com")
+    assert (error.permanent, error.left) == (False, ("b@example.com",))
     assert smtp.mails == []
 
 
@@ -340,3 +351,33 @@ def test_options_that_name_nobody_or_no_address_are_a_problem(options: dict[str,
 @pytest.mark.parametrize("options", [{"to": ["ops@example.com"]}, {"owners": True}, {"to": [], "owners": True}])
 def test_options_that_name_somebody_are_well(options: dict[str, Any]) -> None:
     assert TRANSPORTS["email"].problems(AlertChannel(kind="email", options=options)) == {}
+
+
+WORDS = {"title": "80 % of the budget is used", "lines": ["It is raised on request."], "facts": {"Spend": "$8.00"}}
+
+
+def test_whom_it_concerns_is_written_a_letter_and_who_looks_after_the_gateway_the_alert(smtp: FakeSmtp) -> None:
+    concerns = replace(FULL, recipients=("owner@example.com", "OPS@example.com"), for_people=WORDS)
+    notify(concerns, owners=True)
+    notify(replace(concerns, only_to=("owner@example.com",)), owners=True)
+
+    ops, owner, again = smtp.mails
+    assert ops.recipients == ("ops@example.com",)
+    assert ops.message["Subject"] == FULL.heading
+    assert "https://gateway.example/admin/1" in ops.text("plain")
+    for mail in (owner, again):
+        assert mail.recipients == ("owner@example.com",)
+        assert mail.message["Subject"] == "80 % of the budget is used"
+        assert mail.message["X-Tollkeeper-Alert-Type"] == FULL.alert_type
+        for kind in ("plain", "html"):
+            assert "It is raised on request." in mail.text(kind)
+            assert "$8.00" in mail.text(kind)
+            assert "/admin/" not in mail.text(kind)
+            assert "gpt-4o fails" not in mail.text(kind)
+
+
+def test_the_preview_is_what_is_sent() -> None:
+    message = replace(FULL, recipients=("owner@example.com",), for_people=WORDS)
+    for options, subject in (({"owners": True}, WORDS["title"]), ({"to": ["ops@example.com"]}, FULL.heading)):
+        shown = TRANSPORTS["email"].preview(AlertChannel(kind="email", options=options), message)
+        assert shown["subject"] == subject

@@ -6,10 +6,12 @@ from typing import Any
 import httpx
 import pytest
 
+from alerts.events import AlertType
 from tests.alertmanager import alertmanager
 from tests.conftest import started
 from tests.fakes.slack import FakeSlack
 from tests.fakes.upstream import FakeUpstream
+from tests.functional.alerting.proofs import spares, tells
 from tests.gateway import MASTER_KEY, Gateway, model
 
 PASSED_ON = """
@@ -37,6 +39,7 @@ def alert(**labels: str) -> dict[str, Any]:
     return {"labels": {**plain, **labels}, "annotations": {"summary": "No <room> is left"}}
 
 
+@tells(AlertType.ALERTMANAGER_ALERTS)
 def test_what_a_real_alertmanager_tells_is_told_here_and_ends_here(
     gateway: Gateway, slack: FakeSlack, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -59,6 +62,7 @@ def passed(*, status: str = "firing", fingerprint: str = "f1", **labels: str) ->
     return {"version": "4", "alerts": [{"status": status, "fingerprint": fingerprint, **alert(**labels)}]}
 
 
+@spares(AlertType.ALERTMANAGER_ALERTS)
 def test_what_was_pushed_from_here_does_not_come_back(gateway: Gateway) -> None:
     with gateway.client() as admin:
         answer = admin.post("/alerts/receive", json=passed(source="tollkeeper"))
@@ -70,13 +74,12 @@ def test_what_was_pushed_from_here_does_not_come_back(gateway: Gateway) -> None:
     assert gateway.rows(STATES) == [("resolved", "Low", "DiskFull: No <room> is left")]
 
 
-@pytest.mark.parametrize(
-    "body",
-    [{}, {"alerts": [{}]}, {"version": "3", "alerts": []}, {"alerts": [{"status": "odd", "fingerprint": "f"}]}, []],
-)
-def test_what_is_no_alert_is_refused(gateway: Gateway, body: Any) -> None:
-    with gateway.client() as admin:
-        assert admin.post("/alerts/receive", json=body).status_code == 422
-    with gateway.client("sk-nobody") as nobody:
+@spares(AlertType.ALERTMANAGER_ALERTS)
+def test_what_is_no_alert_is_refused(gateway: Gateway) -> None:
+    bodies: tuple[Any, ...] = (
+        {}, {"alerts": [{}]}, {"version": "3", "alerts": []}, {"alerts": [{"status": "odd", "fingerprint": "f"}]}, [],
+    )  # fmt: skip
+    with gateway.client() as admin, gateway.client("sk-nobody") as nobody:
+        assert [admin.post("/alerts/receive", json=body).status_code for body in bodies] == [422] * len(bodies)
         assert nobody.post("/alerts/receive", json=passed()).status_code == 401
     assert gateway.rows(STATES) == []

@@ -1,104 +1,129 @@
 """Requests that wait, and answers that come late."""
 
+import json
 import time
 
-from tests.fakes.slack import FakeSlack
-from tests.fakes.upstream import FakeUpstream
-from tests.functional.alerting.told import THRESHOLD, asked, texts, told, wait_for
-from tests.gateway import Gateway, chat
+from alerts.events import AlertType
+from tests.fakes.server import Reply
+from tests.functional.alerting.causes import THRESHOLD, ask, served
+from tests.functional.alerting.conftest import Stage
+from tests.functional.alerting.proofs import spares, tells
+from tests.gateway import chat
 
-HANGING, SLOW = "`llm_requests_hanging`", "`llm_too_slow`"
-
-
-def test_a_request_that_hangs_is_told_while_it_hangs_and_settled_when_it_is_answered(
-    gateway: Gateway, upstream: FakeUpstream, slack: FakeSlack
-) -> None:
-    upstream.latency_seconds = 4.0
-    began = time.monotonic()
-    with (
-        asked(gateway, "hangs", content="a-very-private-prompt", metadata={"alerting_metadata": {"tenant": "acme"}}),
-        asked(gateway, "hangs"),
-    ):
-        text = wait_for(slack, HANGING, "hangs", since=began, earliest=THRESHOLD, latest=THRESHOLD + 2)
-    answered = time.monotonic()
-
-    assert "Level: `Medium`" in text
-    assert "Requests to hangs are hanging - 1s+ without an answer" in text
-    assert f"API Base: `{upstream.url}/v1`" in text
-    wait_for(slack, HANGING, "[Resolved]", since=answered, latest=3)
-    slow = wait_for(slack, SLOW, "hangs", since=answered - 1, latest=3)
-    assert "Level: `Low`" in slow
-    assert "s response time &gt; Alerting threshold: 1s" in slow
-    assert len(told(slack, HANGING)) == 2
-    assert len(told(slack, SLOW)) == 1
-    assert "a-very-private-prompt" not in str(texts(slack))
-    (count,) = gateway.wait_for_rows("SELECT count FROM alerts_incident WHERE alert_type = 'llm_requests_hanging'", 1)
-    assert count == (2,)
+HANGING, SLOW = AlertType.LLM_REQUESTS_HANGING, AlertType.LLM_TOO_SLOW
+CHANNELS = ("slack", "ms_teams")
+PIECES = tuple(
+    f"data: {json.dumps({'id': 'c', 'object': 'chat.completion.chunk', 'choices': [choice]})}\n\n{end}".encode()
+    for choice, end in (
+        ({"index": 0, "delta": {"role": "assistant", "content": "The"}}, ""),
+        ({"index": 0, "delta": {"content": " toll"}, "finish_reason": "stop"}, "data: [DONE]\n\n"),
+    )
+)
 
 
-def test_quick_answers_and_refusals_tell_nobody(gateway: Gateway, upstream: FakeUpstream, slack: FakeSlack) -> None:
-    with gateway.client() as client:
-        for number in range(20):
-            client.post("/v1/chat/completions", json=chat("quick", stream=number % 2 == 0))
-            client.post("/v1/chat/completions", json=chat("quick", temperature="hot"))
-            client.post("/v1/chat/completions", json=chat("no-such-model"))
-    time.sleep(THRESHOLD + 1.5)
+@tells(HANGING, SLOW)
+def test_a_request_that_hangs_is_told_while_it_hangs_and_settled_when_it_is_answered(stage: Stage) -> None:
+    stage.upstream.latency_seconds = 4.0
+    metadata = {"alerting_metadata": {"tenant": "acme"}}
+    scene = stage.scene("hangs")
+    scene.at(0, lambda: served(stage.gateway, "hangs", content="a-very-private-prompt", metadata=metadata))
+    scene.at(0, lambda: served(stage.gateway, "hangs"))
+    for channel in (*CHANNELS, "pagerduty"):
+        scene.want(
+            HANGING, "Requests to hangs are hanging", "1s+ without an answer", f"API Base: {stage.upstream.url}/v1",
+            level="Medium", between=(THRESHOLD, THRESHOLD + 2), channel=channel,
+        )  # fmt: skip
+        scene.want(HANGING, status="resolved", between=(4, 7), channel=channel)
+    for channel in CHANNELS:
+        scene.want(
+            SLOW, "Responses of hangs are slow - 4.", "s response time > Alerting threshold: 1s",
+            "Provider's Model: hangs", "Seconds: 4.",
+            level="Low", between=(4, 6), channel=channel,
+        )  # fmt: skip
+    heard = scene.play()
 
-    assert texts(slack) == []
-
-
-def test_a_long_stream_that_keeps_talking_is_neither_slow_nor_hanging(
-    gateway: Gateway, upstream: FakeUpstream, slack: FakeSlack
-) -> None:
-    upstream.chunk_delay_seconds = 0.75
-    with asked(gateway, "talks", stream=True):
-        pass
-    time.sleep(1.5)
-
-    assert texts(slack) == []
-
-
-def test_a_stream_that_stalls_between_two_pieces_hangs(
-    gateway: Gateway, upstream: FakeUpstream, slack: FakeSlack
-) -> None:
-    upstream.chunk_count, upstream.chunk_delay_seconds = 1, 3.0
-    began = time.monotonic()
-    with asked(gateway, "stalls", stream=True):
-        wait_for(slack, HANGING, "stalls", since=began, earliest=THRESHOLD, latest=THRESHOLD + 2)
-    wait_for(slack, HANGING, "[Resolved]", "stalls", since=began, earliest=3, latest=6)
+    assert not any("a-very-private-prompt" in one.text for one in heard)
+    assert sum("tenant: acme" in one.text for one in heard) <= len(CHANNELS)
+    counts = stage.gateway.rows("SELECT count FROM alerts_incident WHERE alert_type = 'llm_requests_hanging'"
+                                " AND title LIKE '%hangs%'")  # fmt: skip
+    assert counts == [(2,)]
 
 
-def test_a_client_that_does_not_read_its_stream_hangs_nobody(
-    gateway: Gateway, upstream: FakeUpstream, slack: FakeSlack
-) -> None:
-    with gateway.client() as client, client.stream("POST", "/v1/chat/completions", json=chat("talks", stream=True)):
-        time.sleep(THRESHOLD + 1.5)
-
-    assert told(slack, HANGING) == []
-
-
-def test_of_a_stream_the_first_token_counts(gateway: Gateway, upstream: FakeUpstream, slack: FakeSlack) -> None:
-    upstream.latency_seconds = 1.5
-    began = time.monotonic()
-    with asked(gateway, "starts-late", stream=True, metadata={"alerting_metadata": {"tenant": "acme", "api_key": "x"}}):
-        pass
-
-    text = wait_for(slack, SLOW, "starts-late", since=began, earliest=1.5, latest=4)
-    assert "time to first token" in text
-    assert "tenant: `acme`" in text
-    assert "api_key" not in text
+@tells(HANGING)
+def test_a_stream_that_stalls_between_two_pieces_hangs(stage: Stage) -> None:
+    stage.upstream.script(Reply(chunks=PIECES, chunk_delay_seconds=3.0, headers={"Content-Type": "text/event-stream"}))
+    scene = stage.scene("stalls")
+    scene.at(0, lambda: served(stage.gateway, "stalls", stream=True))
+    for channel in (*CHANNELS, "pagerduty"):
+        scene.want(HANGING, "stalls", between=(THRESHOLD, THRESHOLD + 2), channel=channel)
+        scene.want(HANGING, status="resolved", between=(3, 6), channel=channel)
+    scene.play()
 
 
-def test_a_model_whose_percentile_is_too_slow_is_told_and_no_other(
-    gateway: Gateway, upstream: FakeUpstream, slack: FakeSlack
-) -> None:
-    upstream.latency_seconds = 0.4
-    began = time.monotonic()
-    with gateway.client() as client:
-        for _ in range(5):
-            client.post("/v1/chat/completions", json=chat("drags"))
-            client.post("/v1/chat/completions", json=chat("quick"))
+@tells(SLOW)
+def test_of_a_stream_the_first_token_counts(stage: Stage) -> None:
+    stage.upstream.latency_seconds = 1.5
+    metadata = {"alerting_metadata": {"tenant": "acme", "api_key": "x"}}
+    scene = stage.scene("starts-late")
+    scene.at(0, lambda: served(stage.gateway, "starts-late", stream=True, metadata=metadata))
+    for channel in CHANNELS:
+        scene.want(SLOW, "s time to first token", "tenant: acme", between=(1.5, 4), channel=channel)
+    # It waited as well, for longer than it may.
+    for channel in (*CHANNELS, "pagerduty"):
+        scene.want(HANGING, between=(THRESHOLD, 2), channel=channel)
+        scene.want(HANGING, status="resolved", between=(1.5, 4), channel=channel)
+    heard = scene.play()
 
-    text = wait_for(slack, SLOW, "drags", since=began, latest=8)
-    assert "p90 of the response time" in text
-    assert len(told(slack, SLOW)) == 1
+    assert not any("api_key" in one.text for one in heard)
+
+
+@tells(SLOW)
+def test_a_model_whose_percentile_is_too_slow_is_told_and_no_other(stage: Stage) -> None:
+    stage.upstream.latency_seconds = 0.4
+    scene = stage.scene("drags", "quick")
+    scene.at(0, lambda: served(stage.gateway, "drags", times=5))
+    scene.at(0, lambda: served(stage.gateway, "quick", times=5))
+    for channel in CHANNELS:
+        scene.want(
+            SLOW, "Responses of drags are slow", "p90 of the response time", "Requests: 5 measured",
+            level="Low", between=(2, 8), channel=channel,
+        )  # fmt: skip
+    scene.play()
+
+
+@spares(HANGING, SLOW)
+def test_quick_answers_and_refusals_are_neither_slow_nor_hanging(stage: Stage) -> None:
+    def clients() -> None:
+        for number in range(10):
+            served(stage.gateway, "quick", stream=number % 2 == 0)
+            ask(stage.gateway, "quick", temperature="hot")
+            ask(stage.gateway, "no-such-quick-model")
+
+    scene = stage.scene("quick")
+    scene.at(0, clients)
+    scene.want_nothing(until=THRESHOLD + 1.5)
+    scene.play()
+
+
+@spares(HANGING, SLOW)
+def test_a_long_stream_that_keeps_talking_is_neither_slow_nor_hanging(stage: Stage) -> None:
+    stage.upstream.chunk_delay_seconds = 0.6
+    scene = stage.scene("talks")
+    scene.at(0, lambda: served(stage.gateway, "talks", stream=True))
+    scene.want_nothing(until=4)
+    scene.play()
+
+
+@spares(HANGING)
+def test_a_client_that_does_not_read_its_stream_hangs_nobody(stage: Stage) -> None:
+    def idle() -> None:
+        with (
+            stage.gateway.client() as client,
+            client.stream("POST", "/v1/chat/completions", json=chat("talks", stream=True)),
+        ):
+            time.sleep(THRESHOLD + 1.5)
+
+    scene = stage.scene("talks")
+    scene.at(0, idle)
+    scene.want_nothing(until=THRESHOLD + 1.5)
+    scene.play()

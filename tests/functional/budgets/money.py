@@ -17,7 +17,7 @@ from tests.conftest import started
 from tests.fakes.upstream import FakeUpstream
 from tests.functional.management.answers import unique
 from tests.functional.management.callers import made
-from tests.gateway import MASTER_KEY, Gateway, Store, chat, model
+from tests.gateway import MASTER_KEY, Gateway, Store, chat, migrate, model
 from tests.services import postgres, redis
 
 # One token of an answer; prompts are free, so that what a request may cost is what it will.
@@ -46,7 +46,7 @@ def config(upstream: FakeUpstream, **sections: Any) -> dict[str, Any]:
 
 def several(request: pytest.FixtureRequest) -> Iterator[Store]:
     """PostgreSQL and Redis, for several processes."""
-    for database in started(postgres(), request):
+    for database in started(postgres(prepare=migrate), request):
         for cache in started(redis(), request):
             yield Store(database_url=database.url, redis_url=cache.url)
 

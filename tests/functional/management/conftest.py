@@ -11,7 +11,7 @@ from tests.conftest import started
 from tests.fakes.slack import FakeSlack
 from tests.fakes.upstream import FakeUpstream
 from tests.functional.management.callers import Callers
-from tests.gateway import Gateway, Store, model
+from tests.gateway import Gateway, Store, migrate, model
 from tests.services import postgres, redis
 
 
@@ -30,7 +30,7 @@ def _store(request: pytest.FixtureRequest) -> Iterator[Store]:
     if os.environ.get("TEST_STORE") != "postgres":
         yield Store()
         return
-    for database in started(postgres(), request):
+    for database in started(postgres(prepare=migrate), request):
         for cache in started(redis(), request):
             yield Store(database_url=database.url, redis_url=cache.url)
 

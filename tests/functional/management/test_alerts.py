@@ -127,6 +127,20 @@ def test_viewers_read_and_others_do_not(gateway: Gateway, callers: Callers, fail
     with gateway.client(callers.keys["vic"]) as viewer:
         assert viewer.get("/alerts").status_code == 200
         assert viewer.patch(f"/alerts/{failing[0]}", json={"status": "resolved"}).status_code in (401, 403)
-    for name in ("ada", "dora", "nobody"):
+    for name in ("bob", "loner", "nobody"):
         with gateway.client(callers.keys[name]) as user:
             assert user.get("/alerts").status_code in (401, 403), name
+
+
+def test_admins_and_viewers_see_how_alerting_is(gateway: Gateway, callers: Callers, admin: httpx.Client) -> None:
+    found = asked(admin, "/alerts/monitoring")
+    slack = next(one for one in found["channels"] if one["channel"] == "slack")
+
+    assert (slack["kind"], slack["enabled"], slack["pending"]) == ("slack", True, 0)
+    assert found["heartbeat"]["is_set"] is False
+    assert len(found["processes"]) == 1
+    with gateway.client(callers.keys["vic"]) as viewer:
+        assert viewer.get("/alerts/monitoring").status_code == 200
+    for name in ("ada", "dora", "nobody"):
+        with gateway.client(callers.keys[name]) as user:
+            assert user.get("/alerts/monitoring").status_code in (401, 403), name

@@ -24,6 +24,7 @@ def test_alerting_settings_are_those_of_litellm_with_what_is_set(admin: httpx.Cl
 
     assert listed[0]["field_name"] == "slack_alerting"
     assert listed[0]["field_value"] is True
+    assert (listed[0]["source"], listed[0]["editable"], listed[0]["stored_in_db"]) == ("config", False, False)
     assert all(one.keys() == SHAPE for one in listed)
     frequency = field(admin, "/alerting/settings", "daily_report_frequency")
     assert (frequency["field_type"], frequency["field_default_value"], frequency["source"]) == (

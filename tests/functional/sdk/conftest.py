@@ -35,6 +35,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, fakes: dict[str, Any]) -> It
 def books(world: Gateway, fakes: dict[str, Any]) -> Iterator[Books]:
     with Books(world, fakes) as found:
         yield found
+        found.ensure_metrics_are_the_ledgers()
 
 
 @pytest.fixture(scope="package")

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from proxy.config.alerting import doubts, operator_channels
-from proxy.config.schema import GeneralSettings
+from proxy.config.general_schema import GeneralSettings
 
 EVERYTHING = {
     "SLACK_WEBHOOK_URL": "https://slack.example/x",

@@ -86,8 +86,8 @@ def test_arguments_of_the_file_stay_and_the_others_are_the_admins() -> None:
         ("alerting_args", None, "Invalid alerting_args"),
         ("no_such_thing", 1, "Invalid field=no_such_thing passed in"),
         ("master_key", "sk-hidden", "Invalid field=master_key passed in"),
-        ("alerting", ["slack"], "channels and routes are changed in the admin"),
-        ("alert_to_webhook_url", {"budget_alerts": "https://h/hidden"}, "are changed in the admin"),
+        ("alerting", ["slack"], "channels are changed by /config/update"),
+        ("alert_to_webhook_url", {"budget_alerts": "https://h/hidden"}, "are changed by /config/update"),
     ],
 )
 def test_what_is_wrong_is_refused_with_a_sentence_and_not_stored(name: str, value: Any, sentence: str) -> None:

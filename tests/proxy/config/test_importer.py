@@ -213,16 +213,31 @@ OF_THEIR_TYPE: dict[str, dict[str, Any]] = {
         "litellm_key_header_name": "X-Key",
         "maximum_spend_logs_retention_period": "30d",
         "max_request_size_mb": 1,
+        "spend_capture_rate_check": {"threshold": 0.8},
+        "token_rate_limit_type": "output",
+        "upstream_allowed_networks": ["10.0.0.0/8"],
         "user_header_name": "X-User",
     },
     "litellm_settings": {
+        "default_key_max_budget_alert_emails": {"75": ["ops@example.com"]},
+        "budget_duration": "30d",
+        "budget_exceeded_status_code": 429,
         "budget_reset_time": "06:30",
+        "internal_user_budget_duration": "30d",
+        "max_end_user_budget_id": "everybody",
+        "tag_budget_config": {"batch": {"max_budget": 1}},
         "timezone": "Europe/Berlin",
         "callbacks": ["prometheus"],
         "cost_discount_config": {"openai": 0.05},
         "cost_margin_config": {"global": 0.1},
         "custom_prometheus_metadata_labels": ["metadata.a"],
         "custom_prometheus_tags": ["b"],
+        "prometheus_deployment_and_latency_caller_identity": "both",
+        "prometheus_exclude_labels": ["team"],
+        "prometheus_exclude_metrics": ["litellm_spend_metric"],
+        "prometheus_latency_buckets": [1, 2],
+        "prometheus_metrics_config": [{"group": "g", "metrics": ["litellm_spend_metric"]}],
+        "prometheus_metrics_max_series_per_metric": 5,
         "default_internal_user_params": {"max_budget": 1},
         "default_key_generate_params": {"max_budget": 1},
         "key_generation_settings": {"team_key_generation": {}},
@@ -248,7 +263,12 @@ OF_THEIR_TYPE: dict[str, dict[str, Any]] = {
 def test_every_known_setting_that_is_no_secret_is_stored(section: str) -> None:
     names = {"litellm_settings": known.LITELLM, "general_settings": known.GENERAL, "router_settings": known.ROUTER}
     elsewhere = {"alerting", "alerting_threshold", "alert_types", "alerting_args", "alert_to_webhook_url"}
-    elsewhere |= {"alert_type_config", "spend_report_frequency", "dangerously_permit_weak_or_unset_master_key"}
+    elsewhere |= {
+        "alert_type_config",
+        "email_settings",
+        "spend_report_frequency",
+        "dangerously_permit_weak_or_unset_master_key",
+    }
     values = dict.fromkeys(names[section] - known.NEVER_STORED - elsewhere, True)
     importer.apply(Document.model_validate({section: {**values, **OF_THEIR_TYPE.get(section, {})}}))
 

@@ -92,6 +92,21 @@ def test_every_alert_type_of_the_article_is_known(name: str) -> None:
         ("general_settings: {alert_to_webhook_url: {budget_alerts: 'x'}}", "alert_to_webhook_url.budget_alerts"),
         ("general_settings: {master_key: ''}", "general_settings.master_key"),
         ("litellm_settings: {callbacks: {a: b}}", "litellm_settings.callbacks"),
+        *(
+            (f"{section}: {{{name}: {value}}}", f"{section}.{name}")
+            for section, name, value in (
+                ("general_settings", "max_parallel_requests", "many"),
+                ("general_settings", "global_max_parallel_requests", -1),
+                ("general_settings", "max_response_size_mb", 0),
+                ("general_settings", "token_rate_limit_type", "both"),
+                ("general_settings", "upstream_allowed_networks", "intranet"),
+                ("litellm_settings", "max_budget", -1),
+                ("litellm_settings", "budget_duration", "fortnight"),
+                ("litellm_settings", "budget_exceeded_status_code", 200),
+                ("litellm_settings", "tag_budget_config", "[batch]"),
+                ("litellm_settings", "prometheus_emit_stream_label", "some"),
+            )
+        ),
         (
             "general_settings: {alerting_args: {outage_failure_rate: 50}}",
             "general_settings.alerting_args.outage_failure_rate",

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.core.percentiles import bucket_of, percentile, value_of
+from budgets.core.percentiles import bucket_of, percentile, value_of
 
 VALUES = st.lists(st.floats(1e-6, 1e4), min_size=1, max_size=200)
 

@@ -1,0 +1,1 @@
+"""A person with a real browser at the admin's pages."""

@@ -1,0 +1,128 @@
+"""What axe-core finds on the pages that are used most, light and dark: nothing serious. And the keyboard alone."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.browser.chromium import first_password, log_in, watched_page
+from tests.gateway import Gateway
+
+MOST_STEPS = 120
+SERIOUS = {"serious", "critical"}
+PAGES = {
+    "home": "/admin/",
+    "keys": "/admin/teams/virtualkey/",
+    "key form": "/admin/teams/virtualkey/add/",
+    "teams": "/admin/teams/team/",
+    "users": "/admin/teams/user/",
+    "spend": "/admin/budgets/dailyspend/",
+    "inbox": "/admin/alerts/incident/",
+    "incident": "/admin/alerts/incident/{}/change/",
+    "channel": "/admin/alerts/alertchannel/{}/change/",
+    "routes": "/admin/alerts/alertroute/",
+    "deployments": "/admin/proxy/deployment/",
+    "routing": "/admin/proxy/routing/",
+    "routing form": "/admin/proxy/routing/edit/?group=gpt-4o",
+    "settings": "/admin/alerts/alertsettings/1/change/",
+}
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """The demo's data, so that each page has something to show."""
+    made = Gateway(tmp_path_factory.mktemp("gateway"), {"model_list": []})
+    ran = made.run("demo", "--requests", "300", "--days", "7")
+    assert ran.returncode == 0, ran.stderr
+    with made:
+        yield made
+
+
+@pytest.fixture(scope="module", params=["light", "dark"])
+def nobody(request: pytest.FixtureRequest, browser: Browser, gateway: Gateway) -> Iterator[Page]:
+    """Who has not logged in yet, in the colours that the machine prefers."""
+    with watched_page(browser, gateway.url, color_scheme=request.param) as page:
+        yield page
+
+
+@pytest.fixture(scope="module")
+def admin(nobody: Page, gateway: Gateway) -> Page:
+    log_in(nobody, first_password(gateway))
+    return nobody
+
+
+def test_the_login_has_no_serious_fault(nobody: Page) -> None:
+    nobody.goto("/admin/login/")
+    _assert_no_serious_fault(nobody, "login")
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_no_page_has_a_serious_fault(admin: Page, gateway: Gateway, name: str) -> None:
+    tables = {"incident": "alerts_incident", "channel": "alerts_alertchannel"}
+    row = gateway.rows(f"SELECT id FROM {tables[name]} ORDER BY id")[0][0] if name in tables else ""
+    admin.goto(PAGES[name].format(row))
+    _assert_no_serious_fault(admin, name)
+
+
+def test_the_user_menu_and_the_colours_answer_to_the_keyboard(admin: Page) -> None:
+    page = admin
+    page.goto("/admin/")
+    menu = page.locator("[role=button]", has_text="admin").filter(has_text="unfold_more")
+    _tab_to(page, menu)
+    assert _is_outlined(menu)
+    page.keyboard.press("Enter")
+    dark = page.get_by_role("button", name="Dark")
+    expect(dark).to_be_visible()
+    page.keyboard.press("Space")
+    expect(dark).to_be_hidden()
+    page.keyboard.press("Space")
+    expect(dark).to_be_visible()
+
+    # The menu stands before what opens it.
+    for _ in range(10):
+        page.keyboard.press("Shift+Tab")
+        if _has_focus(dark):
+            break
+    assert _has_focus(dark)
+    assert _is_outlined(dark)
+    page.keyboard.press("Space")
+    expect(page.locator("html")).to_have_class("dark")
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator("html")).not_to_have_class("dark")
+
+
+def _assert_no_serious_fault(page: Page, name: str) -> None:
+    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    faults = [
+        f"{fault['id']}: {fault['help']}\n" + "\n".join(f"    {_said(node)}" for node in fault["nodes"][:9])
+        for fault in found
+        if fault["impact"] in SERIOUS
+    ]
+    assert not faults, f"{name}:\n" + "\n".join(faults)
+
+
+def _said(node: dict[str, Any]) -> str:
+    return f"{node['html'][:200]}\n        {node['failureSummary'][:400]}"
+
+
+def _tab_to(page: Page, wanted: Locator) -> None:
+    for _ in range(MOST_STEPS):
+        page.keyboard.press("Tab")
+        if _has_focus(wanted):
+            return
+    raise AssertionError(f"not reached in {MOST_STEPS} steps: {wanted}")
+
+
+def _has_focus(element: Locator) -> bool:
+    return bool(element.evaluate("element => element === document.activeElement"))
+
+
+def _is_outlined(element: Locator) -> bool:
+    style = """element => {
+        const style = getComputedStyle(element);
+        return style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0;
+    }"""
+    return bool(element.evaluate(style))

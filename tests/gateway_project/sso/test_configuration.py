@@ -1,0 +1,60 @@
+"""What the environment says about single sign-on."""
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from gateway_project.sso.configuration import Sso
+
+GENERIC = {
+    "GENERIC_CLIENT_ID": "id",
+    "GENERIC_CLIENT_SECRET": "secret",
+    "TOLLKEEPER_SSO_DISCOVERY_URL": "https://id.example/.well-known/openid-configuration",
+}
+GOOGLE = {"GOOGLE_CLIENT_ID": "id", "GOOGLE_CLIENT_SECRET": "secret", "ALLOWED_EMAIL_DOMAINS": "example.com"}
+
+
+def test_nothing_is_said_and_nothing_is_on() -> None:
+    assert Sso.read({"GENERIC_CLIENT_ID": "  "}) is None
+
+
+@pytest.mark.parametrize("roles", ['{"proxy_admin": ["a", "b"]}', "{'proxy_admin': ['a', 'b']}"])
+def test_roles_are_read_as_litellm_writes_them(roles: str) -> None:
+    sso = Sso.read({**GENERIC, "GENERIC_ROLE_MAPPINGS_ROLES": roles})
+    assert sso is not None
+    assert (sso.role_of(frozenset({"b"})), sso.role_of(frozenset({"c"}))) == ("proxy_admin", "")
+
+
+def test_the_mightiest_role_counts_and_a_default_is_for_the_rest() -> None:
+    roles = '{"internal_user": ["all"], "proxy_admin": ["admins"]}'
+    more = {"GENERIC_ROLE_MAPPINGS_ROLES": roles, "GENERIC_ROLE_MAPPINGS_DEFAULT_ROLE": "internal_user_viewer"}
+    sso = Sso.read({**GENERIC, **more})
+    assert sso is not None
+    assert sso.role_of(frozenset({"all", "admins"})) == "proxy_admin"
+    assert sso.role_of(frozenset()) == "internal_user_viewer"
+
+
+def test_google_needs_no_address() -> None:
+    sso = Sso.read(GOOGLE)
+    assert sso is not None
+    assert (sso.name, sso.role_of(frozenset())) == ("Google", "internal_user")
+    assert sso.domains == {"example.com"}
+    assert sso.discovery_url.startswith("https://accounts.google.com/")
+
+
+@pytest.mark.parametrize(
+    ("said", "sentence"),
+    [
+        ({**GENERIC, "GENERIC_CLIENT_SECRET": ""}, "GENERIC_CLIENT_SECRET is not"),
+        ({**GENERIC, "TOLLKEEPER_SSO_DISCOVERY_URL": ""}, "TOLLKEEPER_SSO_DISCOVERY_URL is not"),
+        ({**GENERIC, "TOLLKEEPER_SSO_DISCOVERY_URL": "http://id.example/x"}, "https://"),
+        ({**GENERIC, "GENERIC_ROLE_MAPPINGS_ROLES": "proxy_admin"}, "must name roles"),
+        ({**GENERIC, "GENERIC_ROLE_MAPPINGS_ROLES": '{"proxy_admin": "admins"}'}, "must name roles"),
+        ({**GENERIC, "GENERIC_ROLE_MAPPINGS_ROLES": "{: ["}, "must name roles"),
+        ({**GENERIC, "GENERIC_ROLE_MAPPINGS_ROLES": '{"root": ["a"]}'}, "'root' is no role"),
+        ({**GENERIC, "GENERIC_ROLE_MAPPINGS_DEFAULT_ROLE": "root"}, "'root' is no role"),
+        ({**GOOGLE, "ALLOWED_EMAIL_DOMAINS": ""}, "anybody has a Google account"),
+    ],
+)
+def test_what_is_wrong_is_said_at_the_start(said: dict[str, str], sentence: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match=sentence):
+        Sso.read(said)

@@ -1,0 +1,93 @@
+"""Lists of what there are millions of count nothing, and ask for nothing that reads the table whole."""
+
+import re
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from budgets.models import DailySpend, LedgerEntry, PriceSnapshot
+from tests.gateway_project import rows
+from tests.gateway_project.pages import url
+
+LEDGER = "budgets_ledgerentry"
+BIG = ["alerts_delivery", "alerts_incident", LEDGER, "proxy_requesttrace"]
+# Of incidents those that live are shown, which are few.
+ORDERED = ["alerts_delivery", LEDGER, "proxy_requesttrace", "teams_virtualkey", "teams_user", "teams_auditentry"]
+READS_ALL = re.compile(r"\b(COUNT|MIN|MAX)\(|DISTINCT", re.IGNORECASE)
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize("query", [{}, {"p": "2"}, {"q": "no-such"}])
+@pytest.mark.parametrize("name", BIG)
+def test_a_list_of_millions_neither_counts_nor_tells_values_apart(
+    page: Client, name: str, query: dict[str, str]
+) -> None:
+    statements = asked_of(page, name, **query)
+
+    assert statements
+    assert [sql for sql in statements if READS_ALL.search(sql)] == []
+
+
+@pytest.mark.parametrize("name", ORDERED)
+def test_a_page_of_a_list_is_read_in_the_order_of_an_index(page: Client, name: str) -> None:
+    rows.virtual_key(1)
+    plans = [explained(sql) for sql in asked_of(page, name) if re.search(f'ORDER BY "{name}"', sql)]
+
+    assert plans
+    assert [plan for plan in plans if re.search("(?<!Incremental )Sort  |TEMP B-TREE FOR ORDER BY$", plan)] == []
+
+
+def test_the_ledgers_providers_are_those_with_a_price_and_those_of_late(page: Client) -> None:
+    rows.price_snapshot(1)
+    DailySpend.objects.create(
+        id=uuid4(), day=timezone.now().date(), provider="unpriced", key_hash="", call_type="", model_group="", model="",
+        deployment_id="",
+    )  # fmt: skip
+    response = page.get(url(LEDGER, "changelist"))
+
+    specs = {spec.title: spec for spec in response.context["cl"].filter_specs}
+    named = [name for name, _ in specs["provider"].lookup_choices]
+    assert named == sorted({PriceSnapshot.objects.get().provider, "unpriced"})
+
+
+def test_an_entry_is_found_by_its_call_and_by_what_has_no_index(page: Client) -> None:
+    made = rows.ledger_entry(1)
+    LedgerEntry.objects.bulk_create([LedgerEntry(**{**values_of(made), "id": uuid4(), "request_id": uuid4(),
+                                                    "call_id": "other", "upstream_id": "by-upstream"})])  # fmt: skip
+
+    assert found(page, made.call_id) == [made.call_id]
+    assert found(page, "by-upstream") == ["other"]
+    assert found(page, made.key_hash) == sorted([made.call_id, "other"])
+    assert found(page, "nothing") == []
+
+
+def asked_of(page: Client, name: str, **query: str) -> list[str]:
+    """The statements that read a list's own table."""
+    with CaptureQueriesContext(connection) as asked:
+        assert page.get(url(name, "changelist", **query)).status_code == 200
+    return [one["sql"] for one in asked.captured_queries if f'FROM "{name}"' in one["sql"]]
+
+
+def explained(sql: str) -> str:
+    """How the database goes about it where reading the table whole would be dear."""
+    is_postgres = connection.vendor == "postgresql"
+    with connection.cursor() as cursor:
+        if is_postgres:
+            cursor.execute("SET LOCAL enable_seqscan = off")
+            cursor.execute("SET LOCAL enable_bitmapscan = off")
+            cursor.execute("SET LOCAL enable_sort = off")
+        cursor.execute(f"EXPLAIN {sql}" if is_postgres else f"EXPLAIN QUERY PLAN {sql}")
+        return "\n".join(str(row[-1]) for row in cursor.fetchall())
+
+
+def found(page: Client, text: str) -> list[str]:
+    return sorted(row.call_id for row in page.get(url(LEDGER, "changelist", q=text)).context["cl"].result_list)
+
+
+def values_of(row: LedgerEntry) -> dict[str, Any]:
+    return {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields}
