@@ -87,13 +87,10 @@ def close(
     actor: str = "",
     text: str = "",
 ) -> bool:
-    """False when it was closed, or seen again, since it was read."""
-    mine = (
-        Incident.objects.filter(pk=incident.pk, last_seen_at=incident.last_seen_at)
-        .filter(status__in=LIVE)
-        .update(status=status, resolved_at=now, resolved_by=actor, escalate_at=None)
-    )
-    if not mine:
+    """False when it was closed since it was read or, unless an `actor` wants it closed all the same, seen again."""
+    unchanged = {} if actor else {"last_seen_at": incident.last_seen_at}
+    live = Incident.objects.filter(pk=incident.pk, status__in=LIVE, **unchanged)
+    if not live.update(status=status, resolved_at=now, resolved_by=actor, escalate_at=None):
         return False
     incident.refresh_from_db()
     what = Entry.RESOLVED if status == IncidentStatus.RESOLVED else Entry.DISMISSED

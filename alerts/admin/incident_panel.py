@@ -55,7 +55,7 @@ class Button:
     verb: str
     done: str
     statuses: frozenset[str]
-    too_late: str = "somebody else was faster, or it was seen again meanwhile. Look once more."
+    too_late: str = "somebody else was faster. Look once more."
     variant: str = "default"
     icon: str = ""
     seconds: int = 0

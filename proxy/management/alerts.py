@@ -91,5 +91,7 @@ def _done(call: Call, alert_id: str, *, verb: str, text: str, seconds: int = 360
     incident, desk = _named(call, alert_id), desk_of(call)
     now, who = timezone.now(), actor_of(call)
     if not act(incident, verb=verb, actor=who, now=now, seconds=seconds, text=text, desk=desk):
-        raise Invalid(f"The alert is {incident.status}, so there is nothing to {verb}.", param="status")
+        is_open_as_another = verb == "reopen" and incident.resolved_at is not None
+        why = "the same is open already, as another one" if is_open_as_another else f"there is nothing to {verb}"
+        raise Invalid(f"The alert is {incident.status}: {why}.", param="status")
     return schemas.WholeAlert(**whole_incident(_named(call, alert_id), desk=desk))

@@ -138,6 +138,15 @@ def test_what_somebody_resolved_is_told_with_his_name() -> None:
     assert timeline(one)[-1] == ("resolved", "ada", "The key was renewed.")
 
 
+@pytest.mark.parametrize("close", [lifecycle.resolve, lifecycle.dismiss])
+def test_a_person_closes_what_was_seen_again_meanwhile(close: Any) -> None:
+    one = raised()
+    incidents.raise_event(exception(), count=1, now=NOW + MINUTE)
+
+    assert close(one, actor="ada", now=NOW + MINUTE)
+    assert (one.count, one.resolved_by) == (2, "ada")
+
+
 def test_what_is_dismissed_is_over_and_comes_back_as_another_incident() -> None:
     channel()
     lifecycle.dismiss(raised(), actor="ada", now=NOW)

@@ -11,19 +11,31 @@ from tests.functional.management.callers import Callers, made
 from tests.gateway import Gateway, chat, model
 
 
+def broken(gateway: Gateway, upstream: FakeUpstream, name: str) -> str:
+    """The id of the alert that a failing request to this model opened."""
+    upstream.script(*[openai_error(500, f"{name} broke", "server_error")] * 8)
+    with gateway.client() as client:
+        assert client.post("/v1/chat/completions", json=chat(name)).status_code >= 500
+    failures = len(upstream.received)
+    upstream.clear()
+    # All of them: one that came later would open another alert once this one is closed.
+    found = gateway.wait_for_rows(
+        f"SELECT id FROM alerts_incident WHERE title LIKE '%{name} broke%' AND status = 'open' AND count >= {failures}",
+        1,
+        timeout=30,
+    )
+    return str(found[0][0])
+
+
 @pytest.fixture
 def failing(gateway: Gateway, admin: httpx.Client) -> Iterator[tuple[str, str]]:
     """Two models whose upstream fails, each with an open alert: the ids, the newer one first."""
     with FakeUpstream() as upstream:
+        ids = []
         for name in (unique("older"), unique("newer")):
             made(admin, "/model/new", **model(name, upstream.url))
-            upstream.script(*[openai_error(500, f"{name} broke", "server_error")] * 8)
-            with gateway.client() as client:
-                assert client.post("/v1/chat/completions", json=chat(name)).status_code >= 500
-            upstream.clear()
-            gateway.wait_for_rows(f"SELECT 1 FROM alerts_incident WHERE title LIKE '%{name} broke%'", 1)
-        rows = gateway.rows("SELECT id FROM alerts_incident WHERE title LIKE '% broke%' ORDER BY opened_at DESC")
-        yield str(rows[0][0]), str(rows[1][0])
+            ids.append(broken(gateway, upstream, name))
+        yield ids[1], ids[0]
 
 
 def inbox(client: httpx.Client, **query: object) -> list[str]:
@@ -82,6 +94,19 @@ def test_an_alert_is_acknowledged_resolved_and_opened_again(admin: httpx.Client,
         "reopened",
     ]
     assert timeline[2]["text"] == "On it."
+
+
+def test_an_alert_that_is_open_again_as_another_one_is_not_reopened(gateway: Gateway, admin: httpx.Client) -> None:
+    name = unique("again")
+    with FakeUpstream() as upstream:
+        made(admin, "/model/new", **model(name, upstream.url))
+        first = broken(gateway, upstream, name)
+        assert admin.patch(f"/alerts/{first}", json={"status": "resolved"}).status_code == 200
+        broken(gateway, upstream, name)
+        refused = admin.patch(f"/alerts/{first}", json={"status": "open"})
+
+    assert refused.status_code == 400
+    assert refused.json()["detail"]["error"] == "The alert is resolved: the same is open already, as another one."
 
 
 def test_an_alert_is_silenced_and_noted(admin: httpx.Client, failing: tuple[str, str]) -> None:
