@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -10,8 +11,35 @@ from urllib.parse import urlsplit
 import yaml
 from django.core.exceptions import ImproperlyConfigured
 
-_SECRETS = {"GENERIC_CLIENT_ID": "GENERIC_CLIENT_SECRET", "GOOGLE_CLIENT_ID": "GOOGLE_CLIENT_SECRET"}
-_GOOGLE = "https://accounts.google.com/.well-known/openid-configuration"
+
+@dataclass(frozen=True)
+class _Provider:
+    """One that LiteLLM has names of its own for, by the beginning of those names. `why_domains`: it needs them."""
+
+    name: str
+    discovery_url: str = ""
+    why_domains: str = ""
+    email_claim: str = "email"
+    group_claim: str = "groups"
+
+
+_PROVIDERS = {
+    "GENERIC": _Provider("SSO"),
+    "GOOGLE": _Provider(
+        "Google",
+        "https://accounts.google.com/.well-known/openid-configuration",
+        why_domains="anybody has a Google account",
+    ),
+    # It calls no e-mail verified. A tenant gives names of its own domains to nobody else's people, so those do.
+    "MICROSOFT": _Provider(
+        "Microsoft",
+        "https://login.microsoftonline.com/{tenant}/v2.0/.well-known/openid-configuration",
+        why_domains="those of the tenant, since guests have others",
+        email_claim="preferred_username",
+        group_claim="roles",
+    ),
+}
+_OF_EVERYBODY = frozenset({"common", "organizations", "consumers"})
 # As in teams.models.Role, which exists only once settings are read.
 _ROLES = ("proxy_admin", "proxy_admin_viewer", "internal_user", "internal_user_viewer")
 
@@ -20,7 +48,8 @@ _ROLES = ("proxy_admin", "proxy_admin_viewer", "internal_user", "internal_user_v
 class Sso:
     """`roles` is which groups give a role, the mightiest role first; `default_role` is whose groups give none.
 
-    Without `roles` a new user gets `default_role`, and nobody's role is touched later.
+    Without `roles` a new user gets `default_role`, and nobody's role is touched later. `asks_verified`: only an e-mail
+    that the provider calls verified counts; else its word that the e-mail is one of `domains` does.
     """
 
     name: str
@@ -34,39 +63,41 @@ class Sso:
     roles: tuple[tuple[str, frozenset[str]], ...] = ()
     default_role: str = ""
     domains: frozenset[str] = frozenset()
+    asks_verified: bool = True
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Self | None:
         """None when no client is named. Raises ImproperlyConfigured for what is incomplete or wrong."""
         said = {name: value.strip() for name, value in environment.items() if value.strip()}
-        client = next((name for name in _SECRETS if name in said), None)
-        if client is None:
+        kind = next((one for one in _PROVIDERS if f"{one}_CLIENT_ID" in said), None)
+        if kind is None:
             return None
-        secret, is_google = _SECRETS[client], client == "GOOGLE_CLIENT_ID"
+        provider, client, secret = _PROVIDERS[kind], f"{kind}_CLIENT_ID", f"{kind}_CLIENT_SECRET"
         if importlib.util.find_spec("authlib") is None:
             raise ImproperlyConfigured(
                 f"{client} asks for single sign-on: install it with `pip install tollkeeper[sso]`."
             )
         if secret not in said:
             raise ImproperlyConfigured(f"{client} is set and {secret} is not.")
-        if is_google and "ALLOWED_EMAIL_DOMAINS" not in said:
-            raise ImproperlyConfigured("GOOGLE_CLIENT_ID needs ALLOWED_EMAIL_DOMAINS: anybody has a Google account.")
+        if provider.why_domains and "ALLOWED_EMAIL_DOMAINS" not in said:
+            raise ImproperlyConfigured(f"{client} needs ALLOWED_EMAIL_DOMAINS: {provider.why_domains}.")
         roles = _roles(said.get("GENERIC_ROLE_MAPPINGS_ROLES", ""))
         default = said.get("GENERIC_ROLE_MAPPINGS_DEFAULT_ROLE", "" if roles else "internal_user")
         return cls(
-            name=said.get("TOLLKEEPER_SSO_NAME", "Google" if is_google else "SSO"),
-            discovery_url=_GOOGLE if is_google else _discovery_url(said),
+            name=said.get("TOLLKEEPER_SSO_NAME", provider.name),
+            discovery_url=_discovery_url(said, client, provider),
             client_id=said[client],
             client_secret=said[secret],
             scope=said.get("GENERIC_SCOPE", cls.scope),
-            email_claim=said.get("GENERIC_USER_EMAIL_ATTRIBUTE", cls.email_claim),
+            email_claim=said.get("GENERIC_USER_EMAIL_ATTRIBUTE", provider.email_claim),
             name_claim=said.get("GENERIC_USER_DISPLAY_NAME_ATTRIBUTE", cls.name_claim),
-            group_claim=said.get("GENERIC_ROLE_MAPPINGS_GROUP_CLAIM", cls.group_claim),
+            group_claim=said.get("GENERIC_ROLE_MAPPINGS_GROUP_CLAIM", provider.group_claim),
             roles=roles,
             default_role=_role(default, "GENERIC_ROLE_MAPPINGS_DEFAULT_ROLE") if default else "",
             domains=frozenset(
                 domain.strip().lower() for domain in said.get("ALLOWED_EMAIL_DOMAINS", "").split(",") if domain.strip()
             ),
+            asks_verified=kind != "MICROSOFT",
         )
 
     def role_of(self, groups: frozenset[str]) -> str:
@@ -74,11 +105,17 @@ class Sso:
         return next((role for role, wanted in self.roles if groups & wanted), self.default_role)
 
 
-def _discovery_url(said: Mapping[str, str]) -> str:
-    url = said.get("TOLLKEEPER_SSO_DISCOVERY_URL", "")
+def _discovery_url(said: Mapping[str, str], client: str, provider: _Provider) -> str:
+    """A provider's own unless another one is named, as of a national cloud."""
+    tenant = said.get("MICROSOFT_TENANT", "") if "{tenant}" in provider.discovery_url else "-"
+    if tenant.lower() in _OF_EVERYBODY or not re.fullmatch(r"[\w.-]+", tenant):
+        raise ImproperlyConfigured(
+            f"{client} is set: MICROSOFT_TENANT must be the id or a domain of the tenant whose people may sign in."
+        )
+    url = said.get("TOLLKEEPER_SSO_DISCOVERY_URL") or provider.discovery_url.replace("{tenant}", tenant)
     if not url:
         raise ImproperlyConfigured(
-            "GENERIC_CLIENT_ID is set and TOLLKEEPER_SSO_DISCOVERY_URL is not: the address of the provider's "
+            f"{client} is set and TOLLKEEPER_SSO_DISCOVERY_URL is not: the address of the provider's "
             "/.well-known/openid-configuration, which says its endpoints and keys."
         )
     parts = urlsplit(url)

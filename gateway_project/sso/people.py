@@ -40,8 +40,9 @@ def _verified_email(identity: Identity, sso: Sso) -> str:
         raise SignInFailed(
             "the provider names no e-mail", _("Your identity provider tells no e-mail address of yours.")
         )
-    # Some providers write it as text; nothing but a plain yes counts.
-    if identity.claims.get("email_verified") not in (True, "true"):
+    # Some providers write it as text; nothing but a plain yes counts where one is asked for.
+    verified = identity.claims.get("email_verified", None if sso.asks_verified else True)
+    if verified not in (True, "true"):
         raise SignInFailed(
             "the e-mail is not verified", _("Your e-mail address is not verified at the identity provider.")
         )

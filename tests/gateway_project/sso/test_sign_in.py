@@ -254,6 +254,37 @@ def test_nobody_is_sent_elsewhere(provider: FakeIdentityProvider) -> None:
     assert sign_in(next="https://evil.example/").redirect_chain[-1][0] == "/admin/"
 
 
+@pytest.mark.parametrize(
+    ("username", "verified", "comes_in"),
+    [
+        ("ada@example.com", None, True),
+        ("ada@example.com", False, False),
+        ("guest@elsewhere.example", None, False),
+        ("guest_elsewhere.example#EXT#@tenant.example", None, False),
+        ("+49 30 1234", None, False),
+    ],
+)
+def test_a_tenant_of_microsoft_speaks_for_names_of_its_own_domains(
+    provider: FakeIdentityProvider, settings: Any, username: str, verified: bool | None, comes_in: bool
+) -> None:
+    del provider.person["email_verified"], provider.person["groups"]
+    provider.person["email"] = "ada@example.com"
+    provider.signed = {"preferred_username": username, "email_verified": verified, "roles": ["Gateway.Admin"]}
+    settings.SSO = Sso.read(
+        {
+            "MICROSOFT_CLIENT_ID": CLIENT_ID,
+            "MICROSOFT_CLIENT_SECRET": CLIENT_SECRET,
+            "MICROSOFT_TENANT": "tenant.example",
+            "ALLOWED_EMAIL_DOMAINS": "example.com",
+            "GENERIC_ROLE_MAPPINGS_ROLES": '{"proxy_admin": ["Gateway.Admin"]}',
+            "TOLLKEEPER_SSO_DISCOVERY_URL": f"{provider.url}/.well-known/openid-configuration",
+        }
+    )
+
+    assert is_in(sign_in()) == comes_in
+    assert list(User.objects.values_list("email", "role")) == ([(username, "proxy_admin")] if comes_in else [])
+
+
 def test_domains_can_be_named(provider: FakeIdentityProvider, settings: Any) -> None:
     settings.SSO = Sso.read(environment(provider.url, ALLOWED_EMAIL_DOMAINS="example.org, example.net"))
     assert "this domain may not sign in" in sign_in().content.decode()
