@@ -39,10 +39,11 @@ faults: $(VENV)/.installed-test ## The fault tests at full length: 100 kills, ou
 screenshots: $(VENV)/.installed-test ## Take the pictures of docs/screenshots anew (needs chromium)
 	$(BIN)/python -m tests.browser.screenshots
 
-lock: $(VENV)/.installed ## Renew requirements.lock and requirements-test.lock (hashes, Python 3.11 to 3.13)
+lock: $(VENV)/.installed ## Renew the three lock files (hashes, Python 3.11 to 3.13)
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --upgrade $(LOCK_FLAGS) pyproject.toml -o requirements.lock
-	$(BIN)/uv pip compile --upgrade $(LOCK_FLAGS) -c requirements.lock --group test pyproject.toml -o requirements-test.lock
+	$(BIN)/uv pip compile --upgrade $(LOCK_FLAGS) -c requirements.lock --all-extras pyproject.toml -o requirements-image.lock
+	$(BIN)/uv pip compile --upgrade $(LOCK_FLAGS) -c requirements-image.lock --group test pyproject.toml -o requirements-test.lock
 LOCK_FLAGS := --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-header --no-emit-index-url
 
 clean: ## Remove the virtual environment and caches (never the data folder)

@@ -35,6 +35,7 @@ app.conf.beat_schedule = {
     "tell forgotten changes": {"task": "teams.tasks.tell_forgotten_changes", "schedule": 30.0},
     "forget followed changes": {"task": "teams.tasks.forget_followed_changes", "schedule": 3600.0},
     "forget login tries": {"task": "gateway_project.tasks.forget_login_tries", "schedule": 3600.0},
+    "forget sessions": {"task": "gateway_project.tasks.forget_sessions", "schedule": 3600.0},
     "check deployments": {"task": "proxy.tasks.check_deployments", "schedule": 15.0},
     "forget health checks": {"task": "proxy.tasks.forget_health_checks", "schedule": 3600.0},
 }

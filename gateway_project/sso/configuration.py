@@ -14,9 +14,10 @@ from django.core.exceptions import ImproperlyConfigured
 
 @dataclass(frozen=True)
 class _Provider:
-    """One that LiteLLM has names of its own for, by the beginning of those names. `why_domains`: it needs them."""
+    """One that LiteLLM has names of its own for. `why_domains`: it needs them."""
 
     name: str
+    secret: str
     discovery_url: str = ""
     why_domains: str = ""
     email_claim: str = "email"
@@ -24,15 +25,17 @@ class _Provider:
 
 
 _PROVIDERS = {
-    "GENERIC": _Provider("SSO"),
-    "GOOGLE": _Provider(
+    "GENERIC_CLIENT_ID": _Provider("SSO", "GENERIC_CLIENT_SECRET"),
+    "GOOGLE_CLIENT_ID": _Provider(
         "Google",
+        "GOOGLE_CLIENT_SECRET",
         "https://accounts.google.com/.well-known/openid-configuration",
         why_domains="anybody has a Google account",
     ),
     # It calls no e-mail verified. A tenant gives names of its own domains to nobody else's people, so those do.
-    "MICROSOFT": _Provider(
+    "MICROSOFT_CLIENT_ID": _Provider(
         "Microsoft",
+        "MICROSOFT_CLIENT_SECRET",
         "https://login.microsoftonline.com/{tenant}/v2.0/.well-known/openid-configuration",
         why_domains="those of the tenant, since guests have others",
         email_claim="preferred_username",
@@ -69,16 +72,16 @@ class Sso:
     def read(cls, environment: Mapping[str, str]) -> Self | None:
         """None when no client is named. Raises ImproperlyConfigured for what is incomplete or wrong."""
         said = {name: value.strip() for name, value in environment.items() if value.strip()}
-        kind = next((one for one in _PROVIDERS if f"{one}_CLIENT_ID" in said), None)
-        if kind is None:
+        client = next((one for one in _PROVIDERS if one in said), None)
+        if client is None:
             return None
-        provider, client, secret = _PROVIDERS[kind], f"{kind}_CLIENT_ID", f"{kind}_CLIENT_SECRET"
+        provider = _PROVIDERS[client]
         if importlib.util.find_spec("authlib") is None:
             raise ImproperlyConfigured(
                 f"{client} asks for single sign-on: install it with `pip install tollkeeper[sso]`."
             )
-        if secret not in said:
-            raise ImproperlyConfigured(f"{client} is set and {secret} is not.")
+        if provider.secret not in said:
+            raise ImproperlyConfigured(f"{client} is set and {provider.secret} is not.")
         if provider.why_domains and "ALLOWED_EMAIL_DOMAINS" not in said:
             raise ImproperlyConfigured(f"{client} needs ALLOWED_EMAIL_DOMAINS: {provider.why_domains}.")
         roles = _roles(said.get("GENERIC_ROLE_MAPPINGS_ROLES", ""))
@@ -87,7 +90,7 @@ class Sso:
             name=said.get("TOLLKEEPER_SSO_NAME", provider.name),
             discovery_url=_discovery_url(said, client, provider),
             client_id=said[client],
-            client_secret=said[secret],
+            client_secret=said[provider.secret],
             scope=said.get("GENERIC_SCOPE", cls.scope),
             email_claim=said.get("GENERIC_USER_EMAIL_ATTRIBUTE", provider.email_claim),
             name_claim=said.get("GENERIC_USER_DISPLAY_NAME_ATTRIBUTE", cls.name_claim),
@@ -97,7 +100,7 @@ class Sso:
             domains=frozenset(
                 domain.strip().lower() for domain in said.get("ALLOWED_EMAIL_DOMAINS", "").split(",") if domain.strip()
             ),
-            asks_verified=kind != "MICROSOFT",
+            asks_verified=client != "MICROSOFT_CLIENT_ID",
         )
 
     def role_of(self, groups: frozenset[str]) -> str:

@@ -102,6 +102,16 @@ def test_the_image_has_every_part_and_is_nobodys_root() -> None:
     assert "\nUSER tollkeeper\n" in text
 
 
+def test_the_image_is_locked_as_the_rest_is_and_has_every_extra() -> None:
+    def pins(name: str) -> dict[str, str]:
+        return dict(re.findall(r"^([a-z0-9-]+)(?:\[[a-z,]+\])?==([^ ;]+)", (ROOT / name).read_text(), re.MULTILINE))
+
+    image, project = pins("requirements-image.lock"), tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = {re.split(r"[\[>=<]", one)[0] for extra in project["optional-dependencies"].values() for one in extra}
+    assert pins("requirements.lock").items() <= image.items()
+    assert extras <= image.keys()
+
+
 def test_a_package_that_is_built_has_what_is_no_code() -> None:
     patterns = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]["*"]
     apps = [ROOT / app for app in ("alerts", "budgets", "gateway_project", "proxy", "teams")]
