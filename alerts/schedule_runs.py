@@ -1,7 +1,8 @@
 """Each period of each job once: claimed by a row, told and marked done in one transaction.
 
-Any number of processes may tick, at once and late. Only the latest period that is over counts: what was missed while
-nobody ticked is not made up. Who dies in between leaves a lease that runs out.
+Any number of processes may tick, at once and late. Only the latest period that is over is begun: what was missed while
+nobody ticked is not made up. Who dies in between leaves a lease that runs out, and what was begun is finished, later
+than the next period if need be.
 """
 
 import logging
@@ -25,8 +26,10 @@ from alerts.scheduled import Job, Report, Span, scheduled_jobs
 logger = logging.getLogger(__name__)
 
 LEASE = timedelta(minutes=2)
-# A report that takes longer than a lease gets a longer one each time, up to this.
+# A report that takes longer than a lease gets one longer by another each time, up to this.
 LONGEST_LEASE = timedelta(hours=4)
+# What was begun is news for so long after its period.
+FINISHED_WITHIN = timedelta(days=7)
 # After a failure, doubled each time up to `alerting_args.report_check_interval`.
 RETRY_SECONDS = 60.0
 REPORT_CHECK_INTERVAL = 3600.0
@@ -63,14 +66,17 @@ def _tick_or_log(job: Job, *, now: datetime) -> Outcome:
 
 
 def tick(job: Job, *, now: datetime) -> Outcome:
-    """Tell the latest period that is over, unless that was done or somebody is at it."""
+    """Tell the latest period that is over, unless that was done or somebody is at it; before it, one begun earlier."""
     settings = AlertSettings.load()
     if not (frozenset(settings.alert_types) | ALWAYS_ON).intersection(job.alert_types):
         return Outcome.SWITCHED_OFF
     span = last_span(job, now=now)
     if span is None or not job.may_begin(span, now):
         return Outcome.NOT_YET
-    return _run(job, span, now=now, longest_pause=settings.argument("report_check_interval", REPORT_CHECK_INTERVAL))
+    longest_pause = settings.argument("report_check_interval", REPORT_CHECK_INTERVAL)
+    if begun := _left_by_others(job, before=span, now=now):
+        _run(job, begun, now=now, longest_pause=longest_pause)
+    return _run(job, span, now=now, longest_pause=longest_pause)
 
 
 def last_span(job: Job, *, now: datetime) -> Span | None:
@@ -116,6 +122,13 @@ def forget_runs(*, now: datetime) -> int:
     return gone
 
 
+def _left_by_others(job: Job, *, before: Span, now: datetime) -> Span | None:
+    left = ScheduledRun.objects.filter(job=job.name, state=RunState.CLAIMED, lease_until__lte=now)
+    in_time = left.filter(ends_at__gt=now - FINISHED_WITHIN, ends_at__lt=before.ends_at)
+    run = in_time.order_by("ends_at").first()
+    return None if run is None else Span(run.period_key, run.starts_at, run.ends_at)
+
+
 def _run(job: Job, span: Span, *, now: datetime, longest_pause: float) -> Outcome:
     if not (run := _claim(job, span, now=now)):
         done = ScheduledRun.objects.filter(job=job.name, period_key=span.key, state=RunState.DONE).exists()
@@ -154,7 +167,7 @@ def _claim(job: Job, span: Span, *, now: datetime) -> ScheduledRun | None:
         return None
     taken = ScheduledRun.objects.filter(pk=found.pk, lease=found.lease, lease_until=found.lease_until).update(
         lease=mine,
-        lease_until=now + min(LEASE * 2 ** min(found.attempts, 10), LONGEST_LEASE),
+        lease_until=now + min(LEASE * (found.attempts + 1), LONGEST_LEASE),
         attempts=found.attempts + 1,
     )
     return ScheduledRun.objects.filter(pk=found.pk, lease=mine).first() if taken else None

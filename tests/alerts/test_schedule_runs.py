@@ -1,6 +1,6 @@
 """Each period of each job is told once: whoever ticks, however late, and whatever dies in between."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -8,7 +8,17 @@ import pytest
 from alerts import incidents, schedule_runs
 from alerts.events import AlertType, Event, SpendReport, UserSpendThreshold
 from alerts.models import AlertSettings, Delivery, Incident, RunState, ScheduledRun
-from alerts.schedule_runs import LEASE, RETRY_SECONDS, Outcome, forget_runs, preview, send_again, send_last, tick
+from alerts.schedule_runs import (
+    FINISHED_WITHIN,
+    LEASE,
+    RETRY_SECONDS,
+    Outcome,
+    forget_runs,
+    preview,
+    send_again,
+    send_last,
+    tick,
+)
 from alerts.scheduled import Job, Report, Span
 from tests.alerts.builders import NOW, channel
 from tests.alerts.threads import at_once
@@ -69,6 +79,16 @@ def hourly() -> Hourly:
 @pytest.fixture
 def _told_somewhere() -> None:
     channel()
+
+
+def begin_and_die(hourly: Hourly) -> None:
+    """As killed in the middle of a report."""
+
+    def die(_span: Span) -> Report:
+        raise Died
+
+    with pytest.raises(Died):
+        tick(replace(hourly.job, make=die), now=NOW)
 
 
 def titles() -> list[str]:
@@ -173,6 +193,25 @@ def test_who_is_killed_before_the_commit_is_made_up_for_once(hourly: Hourly, mon
     assert outcomes == [Outcome.TAKEN, Outcome.TOLD, Outcome.DONE_BEFORE]
     assert titles() == [title_of(NOW - HOUR)]
     assert ScheduledRun.objects.get().attempts == 2
+
+
+@pytest.mark.usefixtures("_told_somewhere")
+def test_what_was_begun_is_finished_though_its_period_has_passed(hourly: Hourly) -> None:
+    begin_and_die(hourly)
+
+    assert tick(hourly.job, now=NOW + 2 * HOUR) == Outcome.TOLD
+
+    assert sorted(titles()) == [title_of(NOW - HOUR), title_of(NOW + HOUR)]
+    assert tick(hourly.job, now=NOW + 2 * HOUR) == Outcome.DONE_BEFORE
+
+
+@pytest.mark.usefixtures("_told_somewhere")
+def test_what_was_begun_long_ago_is_no_news(hourly: Hourly) -> None:
+    begin_and_die(hourly)
+
+    tick(hourly.job, now=NOW + FINISHED_WITHIN)
+
+    assert titles() == [title_of(NOW + FINISHED_WITHIN - HOUR)]
 
 
 @pytest.mark.usefixtures("_told_somewhere")
@@ -352,6 +391,17 @@ def test_three_beats_that_find_the_same_dead_lease_tell_one_report(hourly: Hourl
 
     assert outcomes.count(Outcome.TOLD) == 1
     assert titles() == [title_of(NOW - HOUR)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_three_beats_finish_what_was_begun_before_once(hourly: Hourly) -> None:
+    channel()
+    begin_and_die(hourly)
+
+    outcomes = at_once(3, lambda: tick(hourly.job, now=NOW + HOUR))
+
+    assert outcomes.count(Outcome.TOLD) == 1
+    assert sorted(titles()) == [title_of(NOW - HOUR), title_of(NOW)]
 
 
 @pytest.mark.django_db(transaction=True)

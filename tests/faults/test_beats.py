@@ -29,7 +29,7 @@ SPEED = 150
 PERIOD_SECONDS = 4.0
 PATIENCE_SECONDS = 90.0
 DONE = "SELECT period_key FROM alerts_scheduledrun WHERE job = 'fast' AND state = 'done'"
-# Also those whose makers were killed until their period had passed.
+LEFT = "SELECT period_key FROM alerts_scheduledrun WHERE job = 'fast' AND state = 'claimed'"
 TAKEN_OVER = "SELECT period_key FROM alerts_scheduledrun WHERE job = 'fast' AND attempts > 1"
 TOLD = "SELECT job FROM alerts_scheduledrun WHERE state = 'done' AND outcome = 'deliver'"
 
@@ -58,6 +58,7 @@ def test_each_report_is_sent_once_whoever_is_killed_and_after_nobody_was_there(t
             due = _period(began) - 1
             beats += [_beat(gateway, began) for _ in range(BEATS)]
             wait_until(lambda: _is_done(gateway, due), "what was due meanwhile is made up", seconds=30)
+            wait_until(lambda: not gateway.rows(LEFT), "what was begun is finished", seconds=PATIENCE_SECONDS)
             _end(beats)
         finally:
             for beat in beats:
