@@ -33,6 +33,7 @@ from teams.admin.reach import reach_of
 from teams.admin.teams import TeamPage
 from teams.admin.verbs import VerbPage
 from teams.models import Budget, Customer, Membership, Organization, Tag, Team, User, VirtualKey
+from teams.models.grants import OrLeast
 
 for _model in (VirtualKey, Team, User, Organization, Customer, Tag, Budget):
     admin.site.unregister(_model)
@@ -55,7 +56,7 @@ class KeyMoneyPage(TriesLimits, VirtualKeyPage):
         *raise_verbs(may=may_everything),
     )
 
-    @display(description="spent of budget", ordering="max_budget_nano")
+    @display(description="spent of budget", ordering=OrLeast("max_budget_nano"))
     def budget_label(self, row: Any) -> SafeString:
         shown = super().budget_label(row)
         if row.max_budget_nano is not None or not row.budget_id:

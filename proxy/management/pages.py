@@ -5,6 +5,8 @@ from typing import Any, Generic, TypeVar
 
 from django.db.models import Model, QuerySet
 
+from teams.slices import slice_rows
+
 M = TypeVar("M", bound=Model)
 
 
@@ -24,7 +26,8 @@ def paginate(rows: QuerySet[M], *, number: int, size: int) -> Page[M]:
     """`rows` are ordered. A page beyond the last is empty."""
     total = rows.count()
     first = (number - 1) * size
-    return Page(rows=list(rows[first : first + size]) if first < total else [], total=total, number=number, size=size)
+    found = slice_rows(rows, first, first + size) if first < total else []
+    return Page(rows=found, total=total, number=number, size=size)
 
 
 def ordered(rows: QuerySet[M], column: str, direction: str, *, then: str = "pk") -> QuerySet[M]:

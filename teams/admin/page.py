@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.core.exceptions import FieldDoesNotExist
 from django.db import connection, models, transaction
 from django.db.models import Model, QuerySet
+from django.db.models.expressions import OrderBy
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -18,6 +19,7 @@ from unfold.views import ChangeList
 from alerts.encrypted import EncryptedTextField
 from alerts.shapes import NamesField, ObjectField
 from teams.admin.fields import KnownAutocomplete, MaskedJsonFormField, NamesFormField
+from teams.admin.paged import Paged
 from teams.admin.reach import reach_of
 from teams.admin.texts import dollars, minute
 from teams.models.grants import NanoDollarsField
@@ -81,6 +83,12 @@ def once_a_row(fact: Callable[[P, R], T]) -> Callable[[P, R], T]:
 class RowsList(ChangeList):
     result_list: Any
 
+    def get_ordering(self, request: HttpRequest, queryset: "QuerySet[Any]") -> list[Any]:
+        """By what was chosen and then by the key, in one direction: as an index holds it."""
+        ordering: list[Any] = super().get_ordering(request, queryset.order_by())
+        *chosen, last = ordering
+        return [*chosen, "pk"] if chosen and last == "-pk" and not _is_descending(chosen[-1]) else ordering
+
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         self.result_list = list(self.result_list)
@@ -94,6 +102,7 @@ class Page(TypedFields, ModelAdmin):
     """
 
     list_per_page = 50
+    paginator = Paged
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     warn_unsaved_form = True
@@ -193,6 +202,10 @@ class Page(TypedFields, ModelAdmin):
                 lacking.add(str(model._meta.verbose_name))
             counts[str(model._meta.verbose_name_plural)] = number
         return [str(row) for row in rows], counts, lacking, protected
+
+
+def _is_descending(order: Any) -> bool:
+    return order.descending if isinstance(order, OrderBy) else order.startswith("-")
 
 
 def _names(name: Any) -> Sequence[str]:

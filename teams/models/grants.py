@@ -66,6 +66,13 @@ class NanoDollarsField(models.BigIntegerField):  # type: ignore[type-arg]
         )
 
 
+class OrLeast(models.Func):
+    """A number that is not negative, for an order: none is less than any, on every database and by an index."""
+
+    template = "COALESCE(%(expressions)s, -1)"
+    output_field = models.BigIntegerField()
+
+
 class DollarsFormField(forms.DecimalField):
     def __init__(self, **kwargs: Any) -> None:
         limits = [MinValueValidator(0), MaxValueValidator(LARGEST_NANO // NANO)]

@@ -5,7 +5,7 @@ from django.db import models
 
 from alerts.encrypted import EncryptedTextField
 from alerts.shapes import NamesField, ObjectField
-from teams.models.grants import Budget, Limits, Stamps, validate_duration
+from teams.models.grants import Budget, Limits, OrLeast, Stamps, validate_duration
 from teams.models.people import Organization, Team, User
 
 
@@ -68,7 +68,7 @@ class VirtualKey(Limits, Stamps):
         indexes = [
             models.Index(fields=["-created_at", "-id"], name="key_newest"),
             models.Index(fields=["-updated_at", "-id"], name="key_changed"),
-            models.Index(fields=["max_budget_nano"], name="key_max_budget"),
+            models.Index(OrLeast("max_budget_nano"), "id", name="key_budget_order"),
             models.Index(fields=["rotates_at"], condition=models.Q(rotates_at__isnull=False), name="key_rotation_due"),
         ]
 

@@ -11,10 +11,13 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from budgets.models import DailySpend, LedgerEntry, PriceSnapshot
+from teams.admin import keys as keys_page
+from teams.admin import paged
+from teams.models import User, VirtualKey
 from tests.gateway_project import rows
 from tests.gateway_project.pages import url
 
-LEDGER = "budgets_ledgerentry"
+LEDGER, KEY = "budgets_ledgerentry", "teams_virtualkey"
 BIG = ["alerts_delivery", "alerts_incident", LEDGER, "proxy_requesttrace"]
 # Of incidents those that live are shown, which are few.
 ORDERED = ["alerts_delivery", LEDGER, "proxy_requesttrace", "teams_virtualkey", "teams_user", "teams_auditentry"]
@@ -64,6 +67,50 @@ def test_an_entry_is_found_by_its_call_and_by_what_has_no_index(page: Client) ->
     assert found(page, "by-upstream") == ["other"]
     assert found(page, made.key_hash) == sorted([made.call_id, "other"])
     assert found(page, "nothing") == []
+
+
+def test_what_a_search_leaves_is_counted_up_to_a_bound(page: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paged, "MOST_COUNTED", 3)
+    for number in range(1, 6):
+        rows.virtual_key(number)
+    alias = str(VirtualKey.objects.order_by("pk")[0].alias)
+
+    many = page.get(url(KEY, "changelist", q="sk-" if alias.startswith("sk-") else alias[:3]))
+    assert (str(many.context["cl"].result_count), len(many.context["cl"].result_list)) == ("3+", 5)
+    assert "3+ virtual keys" in " ".join(many.content.decode().split())
+    assert page.get(url(KEY, "changelist", q=alias)).context["cl"].result_count == 1
+    assert page.get(url(KEY, "changelist")).context["cl"].result_count == 5
+
+
+def test_keys_are_found_by_parts_of_names_and_by_whose_they_are(page: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in (1, 2, 3):
+        rows.virtual_key(number)
+    first, second, third = VirtualKey.objects.order_by("pk")
+    VirtualKey.objects.filter(pk=first.pk).update(alias="Ünicorn 50%_off", name="sk-...AbCd")
+    User.objects.create(id="u-1", username="u-1", email="Ada@example.com", alias="Ada")
+    User.objects.create(id="u-2", username="u-2", email="ada.two@example.com")
+    VirtualKey.objects.filter(pk=second.pk).update(user="u-1", alias="second")
+    VirtualKey.objects.filter(pk=third.pk).update(user="u-2", alias="third")
+
+    def keys(text: str) -> set[int]:
+        return {key.pk for key in page.get(url(KEY, "changelist", q=text)).context["cl"].result_list}
+
+    assert keys("nicorn 50%_o") == keys("AbCd") == {first.pk}
+    assert keys("50%off") == set()
+    assert keys("ada") == {second.pk, third.pk}
+    assert keys("u-1") == {second.pk}
+    monkeypatch.setattr(keys_page, "MOST_OWNERS", 1)
+    assert keys("ada") == {second.pk, third.pk}
+
+
+@pytest.mark.parametrize("order", ["6", "-6"])
+def test_keys_without_a_budget_stand_at_the_end_of_the_least(page: Client, order: str) -> None:
+    for number, budget in ((1, None), (2, 5), (3, 7), (4, None)):
+        made = rows.virtual_key(number)
+        VirtualKey.objects.filter(pk=made.pk).update(max_budget_nano=budget)
+    found = [key.max_budget_nano for key in page.get(url(KEY, "changelist", o=order)).context["cl"].result_list]
+
+    assert found == ([None, None, 5, 7] if order == "6" else [7, 5, None, None])
 
 
 def asked_of(page: Client, name: str, **query: str) -> list[str]:
