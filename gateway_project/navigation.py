@@ -6,56 +6,58 @@ from django.apps import apps
 from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 # Title, icon and model of each entry; and the page, where it is not the list: one of the model's, or one by its name.
-_SECTIONS: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...] = (
+_SECTIONS: tuple[tuple[Any, tuple[tuple[Any, ...], ...]], ...] = (
     (
-        "Access",
+        _("Access"),
         (
-            ("Keys", "key", "teams.VirtualKey"),
-            ("Teams", "groups", "teams.Team"),
-            ("Users", "person", "teams.User"),
-            ("Organizations", "apartment", "teams.Organization"),
-            ("Customers", "face", "teams.Customer"),
-            ("Tags", "sell", "teams.Tag"),
-            ("Budgets", "savings", "teams.Budget"),
-            ("Groups", "badge", "auth.Group"),
+            (_("Keys"), "key", "teams.VirtualKey"),
+            (_("Teams"), "groups", "teams.Team"),
+            (_("Users"), "person", "teams.User"),
+            (_("Organizations"), "apartment", "teams.Organization"),
+            (_("Customers"), "face", "teams.Customer"),
+            (_("Tags"), "sell", "teams.Tag"),
+            (_("Budgets"), "savings", "teams.Budget"),
+            (pgettext_lazy("people", "Groups"), "badge", "auth.Group"),
         ),
     ),
     (
-        "Gateway",
+        _("Gateway"),
         (
-            ("Deployments", "dns", "proxy.Deployment"),
-            ("Routing", "account_tree", "proxy.Deployment", "routing:index"),
-            ("Requests", "route", "proxy.RequestTrace"),
-            ("Route preview", "fork_right", "proxy.RequestTrace", "preview"),
-            ("Config fields", "tune", "proxy.ConfigField"),
+            (_("Deployments"), "dns", "proxy.Deployment"),
+            (_("Routing"), "account_tree", "proxy.Deployment", "routing:index"),
+            (_("Requests"), "route", "proxy.RequestTrace"),
+            (_("Route preview"), "fork_right", "proxy.RequestTrace", "preview"),
+            (_("Config fields"), "tune", "proxy.ConfigField"),
         ),
     ),
     (
-        "Money",
+        _("Money"),
         (
-            ("Spend", "monitoring", "budgets.DailySpend"),
-            ("Gateway budgets", "account_balance", "budgets.GatewayBudget"),
-            ("Ledger", "receipt_long", "budgets.LedgerEntry"),
-            ("Prices", "price_change", "budgets.ModelPrice"),
-            ("Prices used", "request_quote", "budgets.PriceSnapshot"),
-            ("Adjustments", "balance", "budgets.SpendAdjustment"),
+            (_("Spend"), "monitoring", "budgets.DailySpend"),
+            (_("Gateway budgets"), "account_balance", "budgets.GatewayBudget"),
+            (_("Ledger"), "receipt_long", "budgets.LedgerEntry"),
+            (_("Prices"), "price_change", "budgets.ModelPrice"),
+            (_("Prices used"), "request_quote", "budgets.PriceSnapshot"),
+            (_("Adjustments"), "balance", "budgets.SpendAdjustment"),
         ),
     ),
     (
-        "Alerts",
+        _("Alerts"),
         (
-            ("Incidents", "crisis_alert", "alerts.Incident"),
-            ("Deliveries", "outgoing_mail", "alerts.Delivery"),
-            ("Scheduled runs", "event_repeat", "alerts.ScheduledRun"),
-            ("Channels", "campaign", "alerts.AlertChannel"),
-            ("Routes", "alt_route", "alerts.AlertRoute"),
-            ("Silences", "notifications_paused", "alerts.Silence"),
-            ("Settings", "notifications", "alerts.AlertSettings"),
+            (_("Incidents"), "crisis_alert", "alerts.Incident"),
+            (_("Deliveries"), "outgoing_mail", "alerts.Delivery"),
+            (_("Scheduled runs"), "event_repeat", "alerts.ScheduledRun"),
+            (_("Channels"), "campaign", "alerts.AlertChannel"),
+            (_("Routes"), "alt_route", "alerts.AlertRoute"),
+            (_("Silences"), "notifications_paused", "alerts.Silence"),
+            (_("Settings"), "notifications", "alerts.AlertSettings"),
         ),
     ),
-    ("Records", (("Audit trail", "history", "teams.AuditEntry"),)),
+    (_("Records"), ((_("Audit trail"), "history", "teams.AuditEntry"),)),
 )
 
 
@@ -64,7 +66,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     sections = [
         (title, [_item(*entry) for entry in entries if may_view(request, entry[2])]) for title, entries in _SECTIONS
     ]
-    links = [item["link"] for _, items in sections for item in items]
+    links = [item["link"] for __, items in sections for item in items]
     # One page's address may begin with another's.
     here = max((link for link in links if request.path.startswith(link)), key=len, default="")
     return [

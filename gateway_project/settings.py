@@ -98,6 +98,7 @@ MIDDLEWARE = [
     "gateway_project.patience.patience_middleware",
     "gateway_project.login.address.client_address_middleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "gateway_project.languages.language_middleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -145,6 +146,9 @@ TEMPLATES = [
 ]
 
 LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("zh-hans", "Simplified Chinese")]
+LANGUAGE_COOKIE_AGE = 365 * 86400
+LANGUAGE_COOKIE_HTTPONLY, LANGUAGE_COOKIE_SAMESITE, LANGUAGE_COOKIE_SECURE = True, "Lax", HTTPS_ONLY
 TIME_ZONE = "UTC"
 # The zones of the pinned tzdata: machines that disagree about a change of clocks would end a budget's period twice.
 zoneinfo.reset_tzpath(())
@@ -295,6 +299,7 @@ UNFOLD = {
     "SITE_HEADER": "Tollkeeper",
     "SITE_SYMBOL": "toll",
     "SHOW_HISTORY": True,
+    "SHOW_LANGUAGES": True,
     "STYLES": [lambda request: static("tollkeeper/pages.css")],  # noqa: ARG005
     "SCRIPTS": [lambda request: static("tollkeeper/pages.js"), lambda request: static("tollkeeper/names.js")],  # noqa: ARG005
     "LOGIN": {"form": "gateway_project.login.forms.LoginForm"},

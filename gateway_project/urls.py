@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
+from django.views.i18n import set_language
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
 from gateway_project.api import not_found
@@ -22,6 +23,7 @@ urlpatterns = [
     *metrics,
     path("", RedirectView.as_view(pattern_name="admin:index")),
     *home_views.urls(),
+    path("admin/language/", set_language, name="set_language"),
     path("admin/proxy/routing/", include((routing.urls(), "routing"))),
     *login_views.urls(),
     *sso_views.urls(),

@@ -1,0 +1,1 @@
+"""How the admin writes dates: sortable and to the second, since that is what one compares at night."""
