@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin import display
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
@@ -18,6 +18,7 @@ from budgets.standing_panel import standing_cell
 from teams.access import Reach
 from teams.admin.members import TeamMembers, TeamsOfUser
 from teams.admin.scope import ScopedPage
+from teams.admin.search import teams_named, users_named
 from teams.models import Membership
 from teams.services import remove_member
 
@@ -73,7 +74,9 @@ class MemberPage(MoneyPage, ScopedPage):
     list_display = ("user", "team", "role", "budget", "budget_label")
     list_select_related = ("user", "team", "budget")
     sortable_by = ()
-    search_fields = ("user__email", "user__alias", "user__username", "team__alias")
+    ordering = ("-pk",)
+    search_fields = ("user", "team")
+    search_help_text = "User or team"
     fieldsets = (("Member", {"fields": ("user", "team", "role", "budget", "created_at")}),)
 
     def visible(self, reach: Reach) -> QuerySet[Membership]:
@@ -86,6 +89,14 @@ class MemberPage(MoneyPage, ScopedPage):
 
     def governs(self, reach: Reach, row: Membership) -> bool:
         return reach.administers_team(row.team)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: "QuerySet[Any]", search_term: str
+    ) -> tuple["QuerySet[Any]", bool]:
+        text = search_term.strip()
+        if not text:
+            return queryset, False
+        return queryset.filter(Q(user__in=users_named(text)) | Q(team__in=teams_named(text))), False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

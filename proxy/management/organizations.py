@@ -9,14 +9,14 @@ from proxy.management.base import Access, Call, ManagementViewSet, route
 from proxy.management.key_objects import utc_now
 from proxy.management.members import users_named
 from proxy.management.organization_objects import membership_objects, organization_objects, whole_organizations
-from proxy.management.pages import paginate
+from proxy.management.pages import ensure_few, paginate
 from proxy.management.schemas import organizations as schemas
 from proxy.management.schemas.fields import Object
 from proxy.management.schemas.limits import LIMIT_FIELDS, set_limits
 from proxy.management.schemas.teams import NamedUser
 from proxy.management.user_objects import user_objects
 from teams.errors import AlreadyExists, Envelope, Forbidden, Invalid, NotFound
-from teams.models import Budget, Organization, OrganizationMembership
+from teams.models import Budget, Membership, Organization, OrganizationMembership
 from teams.services import delete_organization, give_budget, grants_of, own_budget, remove_organization_member
 
 
@@ -113,6 +113,8 @@ class Organizations(ManagementViewSet):
         conditions = {"pk": query.org_id, "alias__icontains": query.org_alias}
         rows = call.reach.organizations().filter(**{name: value for name, value in conditions.items() if value})
         page = paginate(rows.order_by("alias", "pk"), number=query.page, size=query.page_size)
+        members = Membership.objects.filter(team__organization__in=[row.pk for row in page.rows])
+        ensure_few(members, what="members of teams")
         return whole_organizations(page.rows, call.reach, now=utc_now())
 
     @route("POST", "/organization/member_add", access=Access.ORGANIZATION_ADMIN, body=schemas.AddOrganizationMembers,

@@ -5,9 +5,11 @@ from typing import Any, Generic, TypeVar
 
 from django.db.models import Model, QuerySet
 
+from teams.errors import Invalid
 from teams.slices import slice_rows
 
 M = TypeVar("M", bound=Model)
+MOST_BESIDE = 50_000
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,15 @@ def paginate(rows: QuerySet[M], *, number: int, size: int) -> Page[M]:
     first = (number - 1) * size
     found = slice_rows(rows, first, first + size) if first < total else []
     return Page(rows=found, total=total, number=number, size=size)
+
+
+def ensure_few(rows: "QuerySet[Any]", *, what: str) -> None:
+    """Of what an answer holds beside the rows of its page. Raises Invalid when it would fill the process's memory."""
+    if rows.order_by()[: MOST_BESIDE + 1].count() > MOST_BESIDE:
+        sentence = (
+            f"They have more than {MOST_BESIDE} {what}, which is too much for one answer: ask for fewer at a time"
+        )
+        raise Invalid(f"{sentence}, by page and page_size.", param="page_size")
 
 
 def ordered(rows: QuerySet[M], column: str, direction: str, *, then: str = "pk") -> QuerySet[M]:

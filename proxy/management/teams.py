@@ -9,7 +9,7 @@ from proxy.core.access import NO_DEFAULT_MODELS
 from proxy.management.base import Access, Call, ManagementViewSet, route
 from proxy.management.key_objects import utc_now
 from proxy.management.members import add_members, team_to_change
-from proxy.management.pages import Page, paginate
+from proxy.management.pages import Page, ensure_few, paginate
 from proxy.management.schemas import teams as schemas
 from proxy.management.schemas.budgets import budget_object
 from proxy.management.schemas.fields import Object
@@ -115,8 +115,9 @@ class Teams(ManagementViewSet):
     def listed(self, call: Call, query: schemas.TeamList) -> list[Object]:
         """Teams with their keys and members, by alias. Who is no admin names the own user_id."""
         rows = _asked_for(call, query).order_by("alias", "pk")
-        page = paginate(rows, number=query.page, size=query.page_size)
-        return whole_teams(page.rows, call.reach.keys(), now=utc_now())
+        page, keys = paginate(rows, number=query.page, size=query.page_size), call.reach.keys()
+        ensure_few(keys.filter(team__in=[row.pk for row in page.rows]), what="keys")
+        return whole_teams(page.rows, keys, now=utc_now())
 
     @route("GET", "/v2/team/list", access=Access.ANY, query=schemas.TeamPages, answer=schemas.TeamPage,
            envelope=Envelope.DETAIL_ERROR)  # fmt: skip

@@ -21,17 +21,17 @@ from teams.admin.key_form import KeyForm, is_above_others
 from teams.admin.page import STAMPS, TECHNICAL
 from teams.admin.reach import only_reads, reach_of
 from teams.admin.scope import ScopedPage
+from teams.admin.search import teams_named, users_named
 from teams.admin.texts import STATES, budget_of, dollars, minute, state_of, unbroken
 from teams.admin.verbs import Done, Verb, VerbPage, block_verbs
 from teams.letters import write_key_rotated
-from teams.models import Team, User, VirtualKey
+from teams.models import VirtualKey
 from teams.models.grants import OrLeast, validate_duration
 from teams.periods import Duration, parse_duration
 from teams.services import collect_key, issue_key, regenerate_key
 
 # What nobody but an admin of everything sets, as in the API.
 _ADMINS_ONLY = ("organization", "budget", "temp_budget_increase_nano", "temp_budget_expiry", "permissions", "config")
-MOST_OWNERS = 1000
 _COLUMNS = (
     Column("id", "pk"),
     Column("alias", "alias"),
@@ -118,12 +118,6 @@ def collect(request: HttpRequest, key: VirtualKey, _: dict[str, Any]) -> Done:
     reach_of(request).restrict_to_models(key)
     key.save(update_fields=["allowed_routes", "updated_at", "updated_by"])
     return Done(f"{key} was rotated by itself. The new key:", secret)
-
-
-def _named(found: "QuerySet[Any]") -> Any:
-    """Asked before, since a search among many keys goes by an index for a few ids, and not for whatever is found."""
-    ids = list(found.order_by().values_list("pk", flat=True)[: MOST_OWNERS + 1])
-    return ids if len(ids) <= MOST_OWNERS else found.order_by().values("pk")
 
 
 ROTATE = Verb(
@@ -221,12 +215,8 @@ class VirtualKeyPage(VerbPage, ScopedPage):
         text = search_term.strip()
         if not text:
             return queryset, False
-        people = Q(pk=text) | Q(alias__icontains=text)
-        owners = User.objects.filter(people | Q(email__icontains=text))
         found = Q(alias__icontains=text) | Q(name__endswith=text) | Q(token_hash__startswith=text.lower())
-        return queryset.filter(
-            found | Q(user__in=_named(owners)) | Q(team__in=_named(Team.objects.filter(people)))
-        ), False
+        return queryset.filter(found | Q(user__in=users_named(text)) | Q(team__in=teams_named(text))), False
 
     def save_model(self, request: HttpRequest, obj: VirtualKey, form: Any, change: bool) -> None:
         if change:

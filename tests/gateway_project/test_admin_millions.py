@@ -11,9 +11,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from budgets.models import DailySpend, LedgerEntry, PriceSnapshot
-from teams.admin import keys as keys_page
-from teams.admin import paged
-from teams.models import User, VirtualKey
+from teams.admin import paged, search
+from teams.models import Membership, Team, User, VirtualKey
 from tests.gateway_project import rows
 from tests.gateway_project.pages import url
 
@@ -99,8 +98,26 @@ def test_keys_are_found_by_parts_of_names_and_by_whose_they_are(page: Client, mo
     assert keys("50%off") == set()
     assert keys("ada") == {second.pk, third.pk}
     assert keys("u-1") == {second.pk}
-    monkeypatch.setattr(keys_page, "MOST_OWNERS", 1)
+    monkeypatch.setattr(search, "MOST_IDS", 1)
     assert keys("ada") == {second.pk, third.pk}
+
+
+def test_members_are_found_by_user_and_by_team(page: Client) -> None:
+    ada = User.objects.create(id="u-1", username="u-1", email="Ada@example.com")
+    bob = User.objects.create(id="u-2", username="u-2", alias="Bob")
+    red, blue = Team.objects.create(id="t-1", alias="Red"), Team.objects.create(id="t-2", alias="Blue")
+    for user, team in ((ada, red), (bob, red), (bob, blue)):
+        Membership.objects.create(user=user, team=team)
+
+    def members(text: str) -> list[tuple[str, str]]:
+        rows = page.get(url("teams_membership", "changelist", q=text)).context["cl"].result_list
+        return [(row.user_id, row.team_id) for row in rows]
+
+    assert members("") == [("u-2", "t-2"), ("u-2", "t-1"), ("u-1", "t-1")]
+    assert members("ada@") == [("u-1", "t-1")]
+    assert members("red") == [("u-2", "t-1"), ("u-1", "t-1")]
+    assert members("t-2") == [("u-2", "t-2")]
+    assert members("nobody") == []
 
 
 @pytest.mark.parametrize("order", ["6", "-6"])
