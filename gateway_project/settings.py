@@ -305,6 +305,8 @@ UNFOLD = {
     "LOGIN": {"form": "gateway_project.login.forms.LoginForm"},
     "DASHBOARD_CALLBACK": "gateway_project.home.page.home",
     "SIDEBAR": {
+        "show_search": True,
+        "command_search": True,
         "navigation": "gateway_project.navigation.sidebar",
         # What has no place in the sidebar, such as the schedule of periodic tasks.
         "show_all_applications": lambda request: request.user.is_superuser,

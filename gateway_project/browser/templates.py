@@ -30,15 +30,6 @@ _ADDRESS_OF_TAB = (
     "activeTab && activeTab !== 'general' ? window.location.pathname + window.location.search + '#' + activeTab"
     " : window.location.pathname + window.location.search"
 )
-_USER_MENU = 'x-on:click="openUserLinks = !openUserLinks"'
-_THEMES = tuple(f"x-on:click=\"switchTheme('{name}')\"" for name in ("light", "dark", "auto"))
-
-
-def _with_keys(click: str) -> tuple[str, str]:
-    """What answers to a click alone, as a button that the keyboard reaches."""
-    enter, space = (click.replace("x-on:click", f"x-on:keydown.{key}.prevent") for key in ("enter", "space"))
-    return click, f'role="button" tabindex="0" {click} {enter} {space}'
-
 
 # By name of the template: what it says, and what it says instead.
 CHANGES: Mapping[str, tuple[tuple[str, str], ...]] = {
@@ -58,8 +49,6 @@ CHANGES: Mapping[str, tuple[tuple[str, str], ...]] = {
     "unfold/helpers/command.html": (
         ("if (!$event.metaKey && !$event.ctrlKey) selectItem", "!$event.metaKey && !$event.ctrlKey && selectItem"),
     ),
-    "unfold/helpers/navigation_user.html": (_with_keys(_USER_MENU),),
-    "unfold/helpers/theme_switch.html": tuple(map(_with_keys, _THEMES)),
     "admin/change_form.html": ((_ADDRESS_OF_TAB, "addressOfTab()"),),
     "admin/change_list.html": (("<style>", f"<style {_NONCE}>"),),
     # A text of styles would be an attribute; an object is set as properties.

@@ -8,7 +8,7 @@ import httpx
 
 
 class Form(HTMLParser):
-    """What a browser would send of a page's largest form, as it stands."""
+    """What a browser would send of a page's largest form, as it stands; forms that choose a language are none of it."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -19,7 +19,7 @@ class Form(HTMLParser):
 
     @property
     def fields(self) -> dict[str, str]:
-        return max(self._forms, key=len)
+        return max((form for form in self._forms if "language" not in form), key=len)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         found = {name: value or "" for name, value in attrs}

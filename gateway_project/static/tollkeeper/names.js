@@ -1,4 +1,5 @@
-// Names for those who hear a page: of fields that select2 draws beside their labels, and none for icons beside words.
+// Names for those who hear a page: of fields that select2 draws beside their labels, of controls that are but an icon,
+// and none for icons beside words. And what the theme lets answer to a click alone answers to the keyboard.
 "use strict";
 
 (() => {
@@ -18,16 +19,42 @@
         if (open) search.setAttribute("aria-labelledby", open.getAttribute("aria-labelledby"));
     }
 
-    // The name of an icon is the text that draws it; where it stands alone in a button, that is better than nothing.
+    // The name of an icon is the text that draws it. Words for those that stand alone come with the page.
     function hideIcon(icon) {
         const control = icon.closest("a, button, summary, [role=button]");
-        if (!control || control.ariaLabel || control.innerText.trim() !== icon.innerText.trim()) icon.ariaHidden = "true";
+        const drawn = icon.innerText.trim();
+        if (control && !control.ariaLabel && control.innerText.trim() === drawn) {
+            const word = control.title || document.getElementById("icon-names")?.dataset[drawn];
+            if (!word) return;
+            control.ariaLabel = word;
+        }
+        if (control !== icon) icon.ariaHidden = "true";
+    }
+
+    // Django's pickers of dates and times have their words on what is inside.
+    function namePicker(link) {
+        link.ariaLabel ||= link.firstElementChild.title;
+    }
+
+    const FOCUSABLE = "a[href], button, input, select, textarea, summary, [tabindex]";
+
+    function makeButton(drawn) {
+        if (drawn.matches(FOCUSABLE) || drawn.querySelector(FOCUSABLE) || !drawn.textContent.trim()) return;
+        drawn.role = "button";
+        drawn.tabIndex = 0;
+        drawn.addEventListener("keydown", (event) => {
+            if (event.key !== "Enter" && event.key !== " ") return;
+            event.preventDefault();
+            drawn.click();
+        });
     }
 
     function nameAll() {
+        document.querySelectorAll("[x-on\\:click]").forEach(makeButton);
         document.querySelectorAll(".select2-selection").forEach(nameField);
         document.querySelectorAll(".select2-dropdown .select2-search__field").forEach(nameSearch);
         document.querySelectorAll(".material-symbols-outlined:not([aria-hidden])").forEach(hideIcon);
+        document.querySelectorAll(".datetimeshortcuts a:has(> [title])").forEach(namePicker);
     }
 
     let waits = false;

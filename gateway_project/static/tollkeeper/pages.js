@@ -15,7 +15,29 @@ document.addEventListener("alpine:init", () => {
             field.value = "";
         },
     }));
-    Alpine.data("searchCommand", () => searchCommand());
+    Alpine.data("searchCommand", () => {
+        const command = searchCommand();
+        let opener = null;
+        return {
+            ...command,
+
+            handleOpen() {
+                opener = document.activeElement;
+                command.handleOpen.call(this);
+            },
+
+            handleEscape() {
+                command.handleEscape.call(this);
+                if (!this.openCommandResults) opener?.focus();
+            },
+
+            // Without a choice the first of what was found.
+            selectItem(...how) {
+                this.currentIndex ||= 1;
+                if (this.items?.[this.currentIndex - 1]) command.selectItem.apply(this, how);
+            },
+        };
+    });
 
     Alpine.data("page", (primaryTab) => ({
         activeTab: (primaryTab && getCurrentTab()) || primaryTab || "",
