@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
@@ -26,12 +26,14 @@ from django.forms.models import ModelChoiceIterator  # noqa: E402
 from django.test import Client  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
+from alerts.models import Incident  # noqa: E402
+from benchmarks.pages_api import ADDRESSES  # noqa: E402
 from benchmarks.pages_fill import Sizes, fill  # noqa: E402
 from proxy.policy import Policy  # noqa: E402
 from proxy.registry import load_routing_table  # noqa: E402
 from proxy.runtime import Runtime, set_running  # noqa: E402
 from teams.groups import TEAM_ADMIN  # noqa: E402
-from teams.models import Membership, User  # noqa: E402
+from teams.models import AuditEntry, Membership, User, VirtualKey  # noqa: E402
 from tests.gateway import MASTER_KEY  # noqa: E402
 
 ROUNDS = 5
@@ -42,22 +44,6 @@ _WORDS = {"user": "Person 77", "team": "Team 77", "virtualkey": "alias-777", "in
           "auditentry": "alias-777",
           "customer": "customer-77", "tag": "tag-77", "budget": "budget-77", "organization": "Org 77",
           "membership": "Person 77", "ledgerentry": "call-777", "requesttrace": "alias-777"}  # fmt: skip
-API = [
-    "/key/list", "/key/list?page=2", "/key/list?page=1000", "/key/list?return_full_object=true&size=100",
-    "/key/list?team_id=team-7", "/key/list?user_id=user-7", "/key/list?key_alias=alias-777",
-    "/key/list?search=alias-777", "/key/list?sort_by=spend", "/key/aliases", "/team/list",
-    "/v2/team/list", "/v2/team/list?page=2",
-    "/user/list", "/user/list?page=2", "/team/info?team_id=team-1", "/user/info?user_id=user-7",
-    "/customer/list", "/budget/list",
-    "/tag/list", "/organization/list", "/spend/logs/v2?{month}", "/spend/logs/v2?{month}&page=200",
-    "/spend/logs/v2?{month}&user_id=user-7", "/spend/logs/v2?{month}&team_id=team-7",
-    "/spend/logs/v2?{month}&request_id=call-777", "/spend/logs/v2?{day}&sort_by=spend", "/global/spend",
-    "/global/spend/report?{month}&group_by=team", "/global/spend/report?{day}&group_by=team",
-    "/global/spend/report?{month}&group_by=customer", "/global/spend/report?{month}&team_id=team-7",
-    "/global/spend/keys", "/global/spend/teams", "/global/spend/models", "/global/spend/tags?{month}",
-    "/global/activity?{month}", "/team/daily/activity?{month}", "/team/daily/activity?{month}&team_ids=team-7",
-    "/user/daily/activity?{month}", "/alerts", "/alerts?status=resolved",
-]  # fmt: skip
 OTHERS = ["/admin/", "/admin/budgets/dailyspend/", "/admin/proxy/routing/", "/admin/proxy/routing/edit/"]
 
 
@@ -109,11 +95,21 @@ def measure(people: dict[str, Any], is_wanted: Callable[[str], bool]) -> Iterato
         Client(SERVER_NAME="localhost", raise_request_exception=False, HTTP_AUTHORIZATION=f"Bearer {MASTER_KEY}"),
         timezone.now().date(),
     )
+    facts = _facts(today)
+    for path in ADDRESSES:
+        if is_wanted(path):
+            yield _timed("API", api, path.format(**facts))
+
+
+def _facts(today: date) -> dict[str, str]:
+    """What the addresses leave open: spans of days, and the ids that are not known before."""
     spans = {name: urlencode({"start_date": today - timedelta(days=days), "end_date": today})
              for name, days in (("month", 29), ("day", 0))}  # fmt: skip
-    for path in API:
-        if is_wanted(path):
-            yield _timed("API", api, path.format(**spans))
+    return spans | {
+        "key": VirtualKey.objects.values_list("token_hash", flat=True).get(alias="alias-777"),
+        "alert": str(Incident.objects.values_list("pk", flat=True)[:1].get()),
+        "entry": str(AuditEntry.objects.values_list("pk", flat=True)[:1].get()),
+    }
 
 
 def _runtime() -> Runtime:
