@@ -28,6 +28,8 @@ from teams.services import ADMIN_USER_ID
 from teams.snapshot import KeySnapshot, load_keys
 
 ANY = "*"
+# Looking at more would keep a web process from its requests.
+MOST_KEYS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ def preview(edits: Edits, *, now: datetime) -> Preview:
         seen=seen,
         differences=found,
         groups=groups,
-        callers=callers_of(set(groups), table=after.table, keys=_keys(), now=now),
+        callers=callers_of(set(groups), table=after.table, keys=_keys(), now=now, most=MOST_KEYS),
         warnings=list(dict.fromkeys(_warnings(found, settings, entries, after))),
     )
 

@@ -297,3 +297,15 @@ def test_the_history_is_read_in_parts(page: Client, fleet: None) -> None:
     assert "m0<" not in first
     assert "m0<" in page.get(older).content.decode()
     assert page.get(view("history", before="9" * 30)).status_code == 200
+
+
+def test_a_preview_says_so_when_not_all_keys_were_looked_at(
+    page: Client, fleet: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        issue_key(VirtualKey(alias=f"k{number}"))
+    told = "Not all keys were looked at These are of the first 2 of 3 keys. There may be more."
+    assert told not in text_of(edit(page, "gpt-4o", fallbacks="claude"))
+    monkeypatch.setattr("proxy.routing_preview.MOST_KEYS", 2)
+
+    assert told in text_of(edit(page, "gpt-4o", fallbacks="claude"))
