@@ -6,7 +6,7 @@ Read from the balances, and from the entries that wait to be rolled up.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from django.db.models import CharField, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Cast, Coalesce
@@ -170,3 +170,11 @@ def with_key_spend(keys: QuerySet[VirtualKey]) -> QuerySet[VirtualKey]:
     """Annotated with `spent_nano`, what each key ever spent by what is rolled up, for lists that are sorted by it."""
     balance = Balance.objects.filter(scope=Scope.KEY, window="", entity_id=Cast(OuterRef("pk"), CharField()))
     return keys.annotate(spent_nano=Coalesce(Subquery(balance.order_by().values("spent_nano")[:1]), 0))
+
+
+def dearest(scope: Scope, *, limit: int, among: QuerySet[Any] | None = None) -> list[str]:
+    """Ids of those that ever spent most by what is rolled up, the dearest first; `among` rows, or everybody."""
+    rows = Balance.objects.filter(scope=scope, window="")
+    if among is not None:
+        rows = rows.filter(entity_id__in=among.order_by().values(entity=Cast("pk", CharField())))
+    return list(rows.order_by("-spent_nano", "entity_id").values_list("entity_id", flat=True)[:limit])

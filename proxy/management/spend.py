@@ -4,14 +4,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from budgets.core.pricing import Usage, cost, dollars
-from budgets.reports import By, Question, spend_by
+from budgets.models import Scope
+from budgets.spend import dearest
 from proxy.management.base import Access, Call, ManagementViewSet, route
 from proxy.management.key_objects import key_objects, utc_now
 from proxy.management.schemas import spend as schemas
 from proxy.management.schemas.keys import KeyObject
 from proxy.management.spend_costs import of_messages, priced, usage_of
 from proxy.management.spend_global import tag_spend
-from proxy.management.spend_names import spent_by_key
 from proxy.management.user_objects import user_objects
 from proxy.runtime import running
 from teams.errors import Invalid
@@ -24,13 +24,11 @@ class Spend(ManagementViewSet):
     @route("GET", "/spend/keys", access=Access.USER, query=schemas.Top, answer=list[KeyObject])
     def keys(self, call: Call, query: schemas.Top) -> list[dict[str, Any]]:
         """Keys, those first that spend most; who is no admin is told of the own ones."""
-        rows = VirtualKey.objects.all()
-        where = {}
+        rows, among = VirtualKey.objects.all(), None
         if not call.reach.sees_everything:
-            rows = rows.filter(user=call.reach.user_id)
-            where[By.USER] = [call.reach.user_id or ""]
-        spent = spent_by_key(Question(where=where))
-        first = list(rows.select_related("budget").filter(token_hash__in=_dearest(spent, query.limit)))
+            rows = among = rows.filter(user=call.reach.user_id)
+        ids = dearest(Scope.KEY, limit=query.limit, among=among)
+        first = list(rows.select_related("budget").filter(pk__in=ids))
         others = rows.select_related("budget").exclude(pk__in=[row.pk for row in first]).order_by("-created_at", "-pk")
         shown = key_objects([*first, *others[: query.limit - len(first)]], now=utc_now())
         return sorted(shown, key=lambda key: (-key["spend"], key["token"]))
@@ -42,9 +40,7 @@ class Spend(ManagementViewSet):
         if query.user_id:
             found = list(rows.filter(pk=query.user_id))
         else:
-            groups = spend_by(Question(), By.USER)
-            spent = {group.values[0]: group.sums.amount_nano for group in groups if group.values[0]}
-            found = list(rows.filter(pk__in=_dearest(spent, query.limit)))
+            found = list(rows.filter(pk__in=dearest(Scope.USER, limit=query.limit)))
             others = rows.exclude(pk__in=[row.pk for row in found]).order_by("-created_at", "pk")
             found += others[: query.limit - len(found)]
         aliases = _aliases(found)
@@ -100,10 +96,6 @@ class Spend(ManagementViewSet):
 
 # Prices are nano-dollars per million tokens.
 _PER_TOKEN = 10**15
-
-
-def _dearest(spent: dict[str, int], limit: int) -> list[str]:
-    return sorted(spent, key=lambda name: (-spent[name], name))[:limit]
 
 
 def _aliases(users: Iterable[User]) -> dict[str, list[str]]:

@@ -81,6 +81,7 @@ def test_keys_that_spend_most_come_first(gateway: Any, admin: httpx.Client, call
         (hash_key(callers.keys["eve"]), 0.003),
     ]
     assert len(rows) == 3
+    assert asked(admin, "/spend/keys", limit=1) == rows[:1]
     with gateway.client(callers.keys["eve"]) as eve:
         assert [row["token"] for row in asked(eve, "/spend/keys")] == [hash_key(callers.keys["eve"])]
 
@@ -92,6 +93,7 @@ def test_users_that_spend_most_come_first(admin: httpx.Client) -> None:
         ("bob", 0.006, []),
         ("eve", 0.003, []),
     ]
+    assert asked(admin, "/spend/users", limit=1) == rows[:1]
     made(admin, "/key/generate", user_id="loner", key_alias="the loner's")
     (row,) = asked(admin, "/spend/users", user_id="loner")
     assert (row["user_id"], row["key_aliases"]) == ("loner", ["the loner's"])
