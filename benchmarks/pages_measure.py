@@ -222,7 +222,8 @@ class _Log:
 
 @contextmanager
 def _logged(log: _Log) -> Iterator[None]:
-
+    # A query that took too long may have cost the connection.
+    connection.close_if_unusable_or_obsolete()
     with connection.cursor() as cursor:
         cursor.execute(f"SET statement_timeout = '{STOPPED_AFTER_SECONDS}s'")
     with connection.execute_wrapper(log):

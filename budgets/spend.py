@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from django.db.models import CharField, OuterRef, QuerySet, Subquery
-from django.db.models.functions import Cast, Coalesce
+from django.db.models.functions import Cast, Coalesce, Length
 
 from budgets.balances import read_adjustments, read_balances, store, within
 from budgets.core.allowances import EVER, of_model
@@ -166,15 +166,23 @@ def spend_of_key_by_model(key: VirtualKey, *, now: datetime) -> dict[str, int]:
     return {model: found[Scope.KEY_MODEL, of_model(str(key.pk), model)].period_nano for model in key.model_max_budget}
 
 
-def with_key_spend(keys: QuerySet[VirtualKey]) -> QuerySet[VirtualKey]:
-    """Annotated with `spent_nano`, what each key ever spent by what is rolled up, for lists that are sorted by it."""
-    balance = Balance.objects.filter(scope=Scope.KEY, window="", entity_id=Cast(OuterRef("pk"), CharField()))
-    return keys.annotate(spent_nano=Coalesce(Subquery(balance.order_by().values("spent_nano")[:1]), 0))
+def with_spend(rows: QuerySet[Any], scope: Scope) -> QuerySet[Any]:
+    """Annotated with `spent_nano`, what each ever spent by what is rolled up, for lists that are sorted by it."""
+    balance = Balance.objects.filter(scope=scope, window="", entity_id=Cast(OuterRef("pk"), CharField()))
+    annotated: QuerySet[Any] = rows.annotate(
+        spent_nano=Coalesce(Subquery(balance.order_by().values("spent_nano")[:1]), 0)
+    )
+    return annotated
 
 
 def dearest(scope: Scope, *, limit: int, among: QuerySet[Any] | None = None) -> list[str]:
-    """Ids of those that ever spent most by what is rolled up, the dearest first; `among` rows, or everybody."""
-    rows = Balance.objects.filter(scope=scope, window="")
+    """Ids of those that ever spent something by what is rolled up, the dearest first; `among` rows, or everybody.
+
+    Some of them may be gone. Where two spent the same they are in the order of rows, the last first.
+    """
+    rows = Balance.objects.filter(scope=scope, window="", spent_nano__gt=0)
     if among is not None:
         rows = rows.filter(entity_id__in=among.order_by().values(entity=Cast("pk", CharField())))
-    return list(rows.order_by("-spent_nano", "entity_id").values_list("entity_id", flat=True)[:limit])
+    # A longer number is a larger one.
+    ties = [Length("entity_id").desc(), "-entity_id"] if scope is Scope.KEY else ["-entity_id"]
+    return list(rows.order_by("-spent_nano", *ties).values_list("entity_id", flat=True)[:limit])

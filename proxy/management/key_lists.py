@@ -2,27 +2,28 @@
 
 from typing import Any
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Func, Q, QuerySet
 
-import budgets.spend
+from budgets.models import Scope
 from proxy.management.base import Call
+from proxy.management.by_spend import paginate_by_spend
 from proxy.management.key_objects import utc_now
-from proxy.management.pages import Page, numbers, ordered, paginate
+from proxy.management.pages import Page, numbers, paginate
 from proxy.management.schemas import keys as schemas
 from teams import audit
 from teams.errors import Forbidden
 from teams.keys import KEY_PREFIX, hash_key
 from teams.models import AuditEntry, VirtualKey
+from teams.models.grants import OrEmpty, OrLeast
 
-_SORTABLE = {
-    "max_budget": "max_budget_nano",
-    "created_at": "created_at",
-    "updated_at": "updated_at",
-    "token": "token_hash",
-    "key_alias": "alias",
+# Keys without a budget or an alias stand at the end, or at the beginning, whatever the database thinks of NULL.
+_SORTABLE: dict[str, F | Func] = {
+    "max_budget": OrLeast("max_budget_nano"),
+    "created_at": F("created_at"),
+    "updated_at": F("updated_at"),
+    "token": F("token_hash"),
+    "key_alias": OrEmpty("alias"),
 }
-# Keys without one stand at the end whatever the database thinks of NULL.
-_MAY_BE_EMPTY = frozenset({"max_budget", "key_alias"})
 
 
 def hashed(name: str) -> str:
@@ -58,16 +59,17 @@ def find(call: Call, query: schemas.KeyList) -> QuerySet[VirtualKey]:
     return rows.filter(statuses[query.status]) if query.status else rows
 
 
-def sort(rows: QuerySet[VirtualKey], query: schemas.KeyList) -> QuerySet[VirtualKey]:
+def page_of(rows: QuerySet[VirtualKey], query: schemas.KeyList) -> Page[VirtualKey]:
+    if query.sort_by == "spend":
+        return paginate_by_spend(rows, Scope.KEY, direction=query.sort_order, number=query.page, size=query.size)
+    return paginate(_sorted(rows, query), number=query.page, size=query.size)
+
+
+def _sorted(rows: QuerySet[VirtualKey], query: schemas.KeyList) -> QuerySet[VirtualKey]:
     if query.sort_by is None:
         return rows.order_by("-created_at", "-pk")
-    if query.sort_by == "spend":
-        return ordered(budgets.spend.with_key_spend(rows), "spent_nano", query.sort_order)
-    if query.sort_by not in _MAY_BE_EMPTY:
-        return ordered(rows, _SORTABLE[query.sort_by], query.sort_order)
-    column = F(_SORTABLE[query.sort_by])
-    by = column.desc(nulls_last=True) if query.sort_order == "desc" else column.asc(nulls_first=True)
-    return rows.order_by(by, "-pk")
+    by, pk = _SORTABLE[query.sort_by], F("pk")
+    return rows.order_by(by.desc(), pk.desc()) if query.sort_order == "desc" else rows.order_by(by.asc(), pk.asc())
 
 
 def list_deleted(call: Call, query: schemas.KeyList) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from budgets.resets import set_spend
 from proxy.management import key_policy
 from proxy.management.base import Access, Call, ManagementViewSet, route
 from proxy.management.key_fields import apply_fields, ensure_no_stronger
-from proxy.management.key_lists import find, hashed, list_deleted, sort
+from proxy.management.key_lists import find, hashed, list_deleted, page_of
 from proxy.management.key_objects import key_objects, status_of, utc_now
 from proxy.management.key_verbs import make_key
 from proxy.management.pages import numbers, paginate
@@ -132,7 +132,7 @@ class Keys(ManagementViewSet):
             )
         if query.status == "deleted":
             return list_deleted(call, query)
-        page = paginate(sort(find(call, query), query), number=query.page, size=query.size)
+        page = page_of(find(call, query), query)
         if not query.return_full_object:
             return {"keys": [row.token_hash for row in page.rows], **numbers(page)}
         shown = key_objects(page.rows, now=utc_now())

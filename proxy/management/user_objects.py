@@ -4,8 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, Sum
-from django.db.models.functions import Coalesce
+from django.db.models import Count, Q, Sum
 
 from budgets.group_spend import chunks
 from budgets.models import LedgerEntry, Scope
@@ -77,12 +76,6 @@ def _organization_membership(row: OrganizationMembership) -> Object:
 def key_counts(rows: Iterable[User]) -> dict[str, int]:
     counted = VirtualKey.objects.filter(user__in=[row.pk for row in rows]).order_by().values_list("user_id")
     return dict(counted.annotate(count=Count("pk")))
-
-
-def with_spend(users: QuerySet[User]) -> QuerySet[User]:
-    """Annotated with `spent_nano`, what each ever spent, for lists that are sorted by it."""
-    spent = LedgerEntry.objects.filter(user_id=OuterRef("pk")).order_by().values("user_id")
-    return users.annotate(spent_nano=Coalesce(Subquery(spent.annotate(sum=Sum("amount_nano")).values("sum")), 0))
 
 
 def model_usage(row: User, *, now: datetime) -> Object:

@@ -12,9 +12,10 @@ from budgets.models import Scope
 from budgets.resets import set_spend
 from proxy.management import key_policy
 from proxy.management.base import Access, Call, ManagementViewSet, route
+from proxy.management.by_spend import paginate_by_spend
 from proxy.management.key_objects import key_objects, utc_now
 from proxy.management.key_verbs import make_key
-from proxy.management.pages import ordered, paginate
+from proxy.management.pages import Page, ordered, paginate
 from proxy.management.schemas import users as schemas
 from proxy.management.schemas.fields import Object
 from proxy.management.schemas.keys import KeyObject
@@ -22,7 +23,7 @@ from proxy.management.schemas.limits import nano
 from proxy.management.team_objects import select_teams, team_objects
 from proxy.management.user_defaults import with_defaults
 from proxy.management.user_fields import KEY_FIELDS, Belongings, apply_fields
-from proxy.management.user_objects import key_counts, model_usage, user_objects, with_spend
+from proxy.management.user_objects import key_counts, model_usage, user_objects
 from teams import audit
 from teams.errors import Envelope, Forbidden, Invalid, ManagementError, NotFound
 from teams.invitations import invite, write_invitation
@@ -135,7 +136,7 @@ class Users(ManagementViewSet):
         """Users that the caller can see, newest first."""
         if not call.reach.sees_everything and not call.reach.administered_organizations:
             raise Forbidden("Only proxy admins and organization admins can list users.")
-        page = paginate(_sorted(_filtered(call, query), query), number=query.page, size=query.page_size)
+        page = _page_of(_filtered(call, query), query)
         counts = key_counts(page.rows)
         return {
             "users": [
@@ -289,11 +290,15 @@ def _filtered(call: Call, query: schemas.UserList) -> QuerySet[User]:
     return rows.filter(**{column: value for column, value in conditions.items() if value})
 
 
+def _page_of(rows: QuerySet[User], query: schemas.UserList) -> Page[User]:
+    if query.sort_by == "spend":
+        return paginate_by_spend(rows, Scope.USER, direction=query.sort_order, number=query.page, size=query.page_size)
+    return paginate(_sorted(rows, query), number=query.page, size=query.page_size)
+
+
 def _sorted(rows: QuerySet[User], query: schemas.UserList) -> QuerySet[User]:
     if query.sort_by is None:
         return rows.order_by("-created_at", "pk")
-    if query.sort_by == "spend":
-        return ordered(with_spend(rows), "spent_nano", query.sort_order)
     if query.sort_by == "created_at":
         return ordered(rows, "created_at", query.sort_order)
     column = F(_SORTABLE[query.sort_by])

@@ -73,6 +73,13 @@ class OrLeast(models.Func):
     output_field = models.BigIntegerField()
 
 
+class OrEmpty(models.Func):
+    """The same for a text: none goes where the empty one does."""
+
+    template = "COALESCE(%(expressions)s, '')"
+    output_field = models.CharField()
+
+
 class DollarsFormField(forms.DecimalField):
     def __init__(self, **kwargs: Any) -> None:
         limits = [MinValueValidator(0), MaxValueValidator(LARGEST_NANO // NANO)]

@@ -5,7 +5,7 @@ from django.db import models
 
 from alerts.encrypted import EncryptedTextField
 from alerts.shapes import NamesField, ObjectField
-from teams.models.grants import Budget, Limits, OrLeast, Stamps, validate_duration
+from teams.models.grants import Budget, Limits, OrEmpty, OrLeast, Stamps, validate_duration
 from teams.models.people import Organization, Team, User
 
 
@@ -69,6 +69,7 @@ class VirtualKey(Limits, Stamps):
             models.Index(fields=["-created_at", "-id"], name="key_newest"),
             models.Index(fields=["-updated_at", "-id"], name="key_changed"),
             models.Index(OrLeast("max_budget_nano"), "id", name="key_budget_order"),
+            models.Index(OrEmpty("alias"), "id", name="key_alias_order"),
             models.Index(fields=["rotates_at"], condition=models.Q(rotates_at__isnull=False), name="key_rotation_due"),
         ]
 

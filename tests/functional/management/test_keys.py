@@ -474,6 +474,19 @@ def test_lists_are_paged_filtered_and_sorted(admin: httpx.Client) -> None:
     assert full.keys() == KEY_FIELDS | {"user"}
 
 
+@pytest.mark.parametrize("column", ["key_alias", "max_budget"])
+def test_keys_without_what_they_are_sorted_by_are_less_than_any(admin: httpx.Client, column: str) -> None:
+    user, prefix = unique("u"), unique("list")
+    bare = generate(admin, user_id=user)["token"]
+    one, two = (
+        generate(admin, user_id=user, key_alias=f"{prefix}-{number}", max_budget=number)["token"] for number in (0, 1)
+    )
+
+    for order, wanted in (("asc", [bare, one, two]), ("desc", [two, one, bare])):
+        answer = admin.get("/key/list", params={"user_id": user, "sort_by": column, "sort_order": order})
+        assert answer.json()["keys"] == wanted
+
+
 @pytest.mark.parametrize(
     "query", [{"page": 0}, {"size": 101}, {"page": "x"}, {"sort_by": "password"}, {"status": "odd"}, {"page": 10**30}]
 )

@@ -25,6 +25,10 @@ def test_spend_is_what_the_users_keys_spent(gateway: Gateway, admin: httpx.Clien
     assert (usage["current_spend"], usage["budget_limit"], usage["time_period"]) == (pytest.approx(cost), 9.0, "1d")
     assert user.keys() >= USER_FIELDS
     assert "keys" not in user
+    counted = (
+        f"SELECT 1 FROM budgets_balance WHERE scope = 'user' AND entity_id = '{new['user_id']}' AND spent_nano > 0"
+    )
+    gateway.wait_for_rows(counted, 1)
     both = f"{new_user(admin)},{new['user_id']}"
     listed = asked(admin, "/user/list", sort_by="spend", sort_order="desc", user_ids=both)["users"]
     assert listed[0]["user_id"] == new["user_id"]
