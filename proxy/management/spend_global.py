@@ -11,7 +11,7 @@ from proxy.management.base import Access, Call, ManagementViewSet, route
 from proxy.management.key_objects import utc_now
 from proxy.management.schemas import spend as schemas
 from proxy.management.spend_days import days_between, last_days
-from proxy.management.spend_names import UNASSIGNED, hashes_of, name_keys, name_teams, spent_by_key
+from proxy.management.spend_names import UNASSIGNED, dearest_keys, hashes_of, name_keys, name_teams
 from proxy.management.spend_report import MISSING
 from proxy.management.spend_rows import qualified
 from proxy.runtime import running
@@ -49,7 +49,7 @@ class GlobalSpend(ManagementViewSet):
     @route("GET", "/global/spend/keys", access=Access.ADMIN_READ, query=schemas.Top, answer=list[schemas.KeySpend])
     def keys(self, call: Call, query: schemas.Top) -> list[dict[str, Any]]:
         """The keys that spent most in the last 30 days."""
-        dearest = _dearest(spent_by_key(_lately()))[: query.limit]
+        dearest = dearest_keys(_lately(), limit=query.limit)
         names = name_keys(key for key, _ in dearest)
         return [
             {

@@ -2,10 +2,10 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from budgets.group_spend import chunks
-from budgets.reports import By, Question, amounts_by
+from budgets.reports import By, Question, amounts_by, spend_by
 from proxy.management.key_lists import hashed
 from teams.models import RetiredToken, Team, VirtualKey
 
@@ -42,13 +42,19 @@ def name_keys(hashes: Iterable[str]) -> dict[str, KeyName]:
     return found
 
 
-def spent_by_key(question: Question) -> dict[str, int]:
-    """Nano-dollars, by the hash that each key has now."""
+def dearest_keys(question: Question, *, limit: int) -> list[tuple[str, int]]:
+    """The keys that spent most, by the hash that each has now, and nano-dollars. Of a million keys few are read."""
     former = dict(RetiredToken.objects.order_by().values_list("pk", "key__token_hash"))
+    rotated = {*former, *former.values()}
     spent: defaultdict[str, int] = defaultdict(int)
-    for key, nano, _ in amounts_by(question, By.KEY):
-        spent[former.get(key, key)] += nano
-    return spent
+    # As many more as may have to be added up with others.
+    for group in spend_by(question, By.KEY, limit=limit + len(rotated)):
+        if group.values[0] not in rotated:
+            spent[group.values[0]] = group.sums.amount_nano
+    for some in chunks(sorted(rotated)):
+        for key, nano, _ in amounts_by(replace(question, where={**question.where, By.KEY: some}), By.KEY):
+            spent[former.get(key, key)] += nano
+    return sorted(spent.items(), key=lambda item: (-item[1], item[0]))[:limit]
 
 
 def hashes_of(name: str) -> list[str]:
