@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from django.apps import apps
 from django.db.models import Model
+from django.utils import translation
 
 from alerts import events
 from alerts.events import Event, ManagementEvent
@@ -40,6 +41,8 @@ def _membership_changed(row: Model) -> None:
 def management_event(kind: type[ManagementEvent], story: Story) -> ManagementEvent:
     """Names, who did it from where, and each changed field; values are cut, secrets are masked already."""
     entry, known = story.entry, {**story.before, **story.after}
+    with translation.override("en"):
+        source = entry.get_source_display()
     by = f"{entry.actor_id or 'somebody'} ({entry.actor_role})" if entry.actor_role else entry.actor_id or "somebody"
     with_key = f", key {entry.actor_key}" if entry.actor_key else ""
     facts = tuple((title, _text(known[name])) for name, title in _FACTS.items() if known.get(name))
@@ -48,7 +51,7 @@ def management_event(kind: type[ManagementEvent], story: Story) -> ManagementEve
         change_id=str(story.change_id),
         object_id=story.object_id,
         name=story.label,
-        done_by=f"{by} via {entry.get_source_display()}{with_key}",
+        done_by=f"{by} via {source}{with_key}",
         facts=() if story.action == UPDATED else facts,
         changes=tuple((name, _text(old), _text(new)) for name, (old, new) in changes.items()),
         routing=tuple((name, str(known[field])) for name, field in _ROUTING if known.get(field)),

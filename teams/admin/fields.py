@@ -7,11 +7,13 @@ from typing import Any
 from django import forms
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from teams.secrets import MASK, masked
 
-_NOT_JSON = "Enter valid JSON."
+_NOT_JSON = gettext_lazy("Enter valid JSON.")
 
 
 class NamesFormField(forms.CharField):
@@ -32,7 +34,7 @@ class NamesFormField(forms.CharField):
             return _lines(text)
         names = parse_json(text)
         if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names):
-            raise ValidationError("Enter names, one a line.")
+            raise ValidationError(_("Enter names, one a line."))
         return names
 
     def has_changed(self, initial: Any, data: Any) -> bool:
@@ -66,7 +68,8 @@ class MaskedJsonFormField(forms.JSONField):
         parsed = parse_json(value)
         if not isinstance(parsed, self._shape):
             # The column's own rule is not asked about what is empty.
-            raise ValidationError(f"Enter a JSON {'object' if self._shape is dict else 'list'}.", code="invalid")
+            wrong = _("Enter a JSON object.") if self._shape is dict else _("Enter a JSON list.")
+            raise ValidationError(wrong, code="invalid")
         return unmasked(parsed, self._stored)
 
     def prepare_value(self, value: Any) -> Any:
@@ -94,7 +97,7 @@ def parse_json(text: str) -> Any:
     except (ValueError, RecursionError):
         raise ValidationError(_NOT_JSON, code="invalid") from None
     if b"\\u0000" in written.replace(rb"\\", b""):
-        raise ValidationError("A NUL character cannot be kept.", code="invalid")
+        raise ValidationError(_("A NUL character cannot be kept."), code="invalid")
     return parsed
 
 

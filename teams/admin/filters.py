@@ -7,20 +7,23 @@ from django.contrib.admin import ModelAdmin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import (
     AutocompleteSelectFilter,
     ChoicesDropdownFilter,
     DropdownFilter,
 )
 
+from teams.admin.texts import Text
+
 _TEMPLATE = "admin/teams/filter_field.html"
 
 
 class FieldFilter(DropdownFilter):
     template = _TEMPLATE
-    options: tuple[tuple[str, str], ...] = ()
+    options: tuple[tuple[str, Text], ...] = ()
 
-    def lookups(self, request: HttpRequest, model_admin: "ModelAdmin[Any]") -> tuple[tuple[str, str], ...]:
+    def lookups(self, request: HttpRequest, model_admin: "ModelAdmin[Any]") -> tuple[tuple[str, Text], ...]:
         return self.options
 
 
@@ -41,9 +44,9 @@ class VisibleFilter(AutocompleteSelectFilter):
 
 
 class KeyStateFilter(FieldFilter):
-    title = "state"
+    title = _("state")
     parameter_name = "state"
-    options = (("active", "Active"), ("expired", "Expired"), ("blocked", "Blocked"))
+    options = (("active", _("Active")), ("expired", _("Expired")), ("blocked", _("Blocked")))
 
     def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
         now = timezone.now()
@@ -56,9 +59,9 @@ class KeyStateFilter(FieldFilter):
 
 
 class BudgetFilter(FieldFilter):
-    title = "budget"
+    title = _("budget")
     parameter_name = "has_budget"
-    options = (("yes", "Has a budget"), ("no", "Has none"))
+    options = (("yes", _("Has a budget")), ("no", _("Has none")))
 
     def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
         none = Q(max_budget_nano=None, budget=None) if hasattr(queryset.model, "budget") else Q(max_budget_nano=None)

@@ -8,10 +8,11 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.text import capfirst
+from django.utils.translation import gettext as _
 
 from teams.access import Reach
 from teams.admin.fields import know_choices
-from teams.admin.texts import dollars
+from teams.admin.texts import Text, dollars
 from teams.model_lists import within
 from teams.models import Limits
 
@@ -47,12 +48,15 @@ class RowForm(forms.ModelForm):  # type: ignore[type-arg]
     def changed(self, *names: str) -> bool:
         return not set(names).isdisjoint(self.changed_data)
 
-    def ensure_within(self, granted: Collection[str], *, whose: str, field: str = "allowed_models") -> None:
+    def ensure_within(self, granted: Collection[str], *, whose: Text, field: str = "allowed_models") -> None:
         wanted = self.cleaned_data.get(field)
         if wanted and not within(wanted, granted):
-            self.add_error(field, f"Not all of these are among {whose}: {', '.join(granted)}.")
+            self.add_error(
+                field,
+                _("Not all of these are among %(whose)s: %(names)s.") % {"whose": whose, "names": ", ".join(granted)},
+            )
 
-    def ensure_not_above(self, giver: Limits, names: Collection[str], *, whose: str, none_too: bool = False) -> None:
+    def ensure_not_above(self, giver: Limits, names: Collection[str], *, whose: Text, none_too: bool = False) -> None:
         """`none_too`: an empty field, which means no limit, is above any limit."""
         for name in names:
             wanted, limit = self.cleaned_data.get(name), getattr(giver, name)
@@ -60,7 +64,11 @@ class RowForm(forms.ModelForm):  # type: ignore[type-arg]
                 continue
             if wanted is None or wanted > limit:
                 shown = dollars(limit) if name == MONEY else f"{limit:,}"
-                self.add_error(name, f"{capfirst(whose)} limit is {shown}; this cannot be more.")
+                self.add_error(
+                    name,
+                    _("%(whose)s limit is %(limit)s; this cannot be more.")
+                    % {"whose": capfirst(str(whose)), "limit": shown},
+                )
 
 
 class LimitsForm(RowForm):

@@ -4,6 +4,7 @@ from contextlib import suppress
 from typing import Any
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from teams.access import MODELS_ONLY
 from teams.admin.forms import MONEY, RATES, LimitsForm
@@ -66,7 +67,7 @@ class KeyForm(LimitsForm):
     def _ensure_lives(self) -> None:
         ends = self.cleaned_data.get("expires_at")
         if self.changed("expires_at") and ends is not None and ends <= timezone.now():
-            self.add_error("expires_at", "This is in the past. To stop a key at once, block it.")
+            self.add_error("expires_at", _("This is in the past. To stop a key at once, block it."))
 
     def _ensure_may_own(self) -> None:
         """Of somebody who is no admin of everything. A key without an owner and a team becomes the person's own."""
@@ -74,17 +75,17 @@ class KeyForm(LimitsForm):
         own = user is not None and user.pk == self.reach.user_id
         if team is None:
             if not own:
-                self.add_error("user", "Without a team, you can make keys for yourself only.")
+                self.add_error("user", _("Without a team, you can make keys for yourself only."))
         elif not self.reach.administers_team(team):
             if not self.reach.may_in_team(team.pk, "/key/generate"):
-                self.add_error("team", "The team does not let its members make keys.")
+                self.add_error("team", _("The team does not let its members make keys."))
             elif not own:
-                self.add_error("user", "In this team, you can make keys for yourself only.")
+                self.add_error("user", _("In this team, you can make keys for yourself only."))
         elif user is not None and not own:
             if not Membership.objects.filter(team=team, user=user).exists():
-                self.add_error("user", "This user is no member of the team.")
+                self.add_error("user", _("This user is no member of the team."))
             elif is_above_others(user):
-                self.add_error("user", "Keys of proxy admins are made by proxy admins.")
+                self.add_error("user", _("Keys of proxy admins are made by proxy admins."))
 
     def _governs(self) -> bool:
         if not self.instance._state.adding:
@@ -96,13 +97,16 @@ class KeyForm(LimitsForm):
         # The instance holds what was read until the form is found good.
         stored, wanted = self.instance.metadata, self.cleaned_data.get("metadata", {})
         if changed := [name for name in PROTECTED if wanted.get(name) != stored.get(name)]:
-            self.add_error("metadata", f"Not for a key's owner to set: {', '.join(changed)}.")
+            self.add_error("metadata", _("Not for a key's owner to set: %(names)s.") % {"names": ", ".join(changed)})
 
     def _ensure_acts_for_nobody(self) -> None:
         """Whoever rotated the key of somebody else has it in clear: it calls models, and stays so."""
         wanted = self.cleaned_data.get("allowed_routes")
         if self.changed("allowed_routes", "key_type") and wanted != [MODELS_ONLY]:
-            self.add_error("allowed_routes", f"A key of somebody else can only have the route {MODELS_ONLY}.")
+            self.add_error(
+                "allowed_routes",
+                _("A key of somebody else can only have the route %(route)s.") % {"route": MODELS_ONLY},
+            )
 
     def _ensure_within_grants(self) -> None:
         team = self.cleaned_data.get("team", self.instance.team)
@@ -110,14 +114,14 @@ class KeyForm(LimitsForm):
             self._ensure_within_team(team)
         elif not self.reach.is_admin and (owner := User.objects.filter(pk=self.reach.user_id).first()):
             changed = [name for name in (MONEY, *RATES) if self.changed(name)]
-            self.ensure_not_above(owner, changed, whose="your own", none_too=not self.instance._state.adding)
+            self.ensure_not_above(owner, changed, whose=_("your own"), none_too=not self.instance._state.adding)
             if self.changed("allowed_models"):
-                self.ensure_within(owner.allowed_models, whose="your own")
+                self.ensure_within(owner.allowed_models, whose=_("your own"))
 
     def _ensure_within_team(self, team: Team) -> None:
         if self.changed(MONEY, "team"):
-            self.ensure_not_above(team, [MONEY], whose="the team's")
+            self.ensure_not_above(team, [MONEY], whose=_("the team's"))
         if self.changed("allowed_models", "team"):
-            self.ensure_within(team.allowed_models, whose="the team's models")
+            self.ensure_within(team.allowed_models, whose=_("the team's models"))
         if not self.reach.is_admin:
-            self.ensure_not_above(team, [name for name in RATES if self.changed(name)], whose="the team's")
+            self.ensure_not_above(team, [name for name in RATES if self.changed(name)], whose=_("the team's"))

@@ -10,7 +10,8 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone
 from django.utils.safestring import SafeString
-from unfold.decorators import display
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from teams.access import Reach
@@ -22,7 +23,7 @@ from teams.admin.page import STAMPS, TECHNICAL
 from teams.admin.reach import only_reads, reach_of
 from teams.admin.scope import ScopedPage
 from teams.admin.search import teams_named, users_named
-from teams.admin.texts import STATES, budget_of, dollars, minute, state_of, unbroken
+from teams.admin.texts import budget_of, dollars, minute, said, state_badge, unbroken
 from teams.admin.verbs import Done, Verb, VerbPage, block_verbs
 from teams.letters import write_key_rotated
 from teams.models import VirtualKey
@@ -60,7 +61,7 @@ class GraceForm(forms.Form):
     grace_period = forms.CharField(
         required=False,
         widget=UnfoldAdminTextInputWidget,
-        help_text='How long the present key goes on working, such as "1h" or "7d". Empty: it stops at once.',
+        help_text=_('How long the present key goes on working, such as "1h" or "7d". Empty: it stops at once.'),
     )
 
     def clean_grace_period(self) -> Duration | None:
@@ -110,27 +111,32 @@ def rotate(request: HttpRequest, key: VirtualKey, given: dict[str, Any]) -> Done
     reach_of(request).restrict_to_models(key)
     secret = regenerate_key(key, now=now, grace=grace)
     write_key_rotated(key, secret, grace=f"{grace.count}{grace.unit}" if grace else None, now=now)
-    return Done(f"{key} was rotated. The new key:", secret)
+    return Done(said(_("%(key)s was rotated. The new key:"), key=key), secret)
 
 
-def collect(request: HttpRequest, key: VirtualKey, _: dict[str, Any]) -> Done:
+def collect(request: HttpRequest, key: VirtualKey, __: dict[str, Any]) -> Done:
     secret = collect_key(key)
     reach_of(request).restrict_to_models(key)
     key.save(update_fields=["allowed_routes", "updated_at", "updated_by"])
-    return Done(f"{key} was rotated by itself. The new key:", secret)
+    return Done(said(_("%(key)s was rotated by itself. The new key:"), key=key), secret)
 
 
 ROTATE = Verb(
-    name="rotate", title="Rotate", icon="autorenew", may=may_rotate, do=rotate, form=GraceForm,
-    question="A new key takes its place; alias, limits, spend and history stay. Whoever holds the present key needs "
-    "the new one.",
+    name="rotate", title=_("Rotate"), icon="autorenew", may=may_rotate, do=rotate, form=GraceForm,
+    question=_(
+        "A new key takes its place; alias, limits, spend and history stay. Whoever holds the present key needs the new "
+        "one."
+    ),
 )  # fmt: skip
 COLLECT = Verb(
-    name="collect", title="Collect", icon="key", may=may_rotate, do=collect, fits=lambda key: bool(key.uncollected_key),
-    question="This key was rotated by itself, and its owner has not fetched the new one. It can be collected once: "
-    "afterwards the owner's own request for it finds nothing.",
+    name="collect", title=_("Collect"), icon="key", may=may_rotate, do=collect,
+    fits=lambda key: bool(key.uncollected_key),
+    question=_(
+        "This key was rotated by itself, and its owner has not fetched the new one. It can be collected once: "
+        "afterwards the owner's own request for it finds nothing."
+    ),
 )  # fmt: skip
-BLOCKING = block_verbs(may_block, consequence="It is refused from its next request on, on every process.")
+BLOCKING = block_verbs(may_block, consequence=_("It is refused from its next request on, on every process."))
 
 
 @admin.register(VirtualKey)
@@ -149,15 +155,15 @@ class VirtualKeyPage(VerbPage, ScopedPage):
         "name", "state", "token_hash", "blocked", "rotation_count", "last_rotation_at", "rotates_at", "waits", *STAMPS,
     )  # fmt: skip
     search_fields = ("alias", "name", "token_hash", "user__email", "team__alias")
-    search_help_text = "Alias, end of the key, hash, user or team"
+    search_help_text = _("Alias, end of the key, hash, user or team")
     autocomplete_fields = ("user", "team", "organization", "budget")
     fieldsets = (
-        ("Identity", {"fields": ("alias", "name", "key_type")}),
-        ("Owner", {"fields": ("user", "team", "organization")}),
-        ("What it may call", {"fields": (("allowed_models", "allowed_routes"), ("aliases", "budget_fallbacks"))}),
-        ("Budget and limits", {"fields": (*LIMIT_FIELDS, "budget")}),
+        (_("Identity"), {"fields": ("alias", "name", "key_type")}),
+        (_("Owner"), {"fields": ("user", "team", "organization")}),
+        (_("What it may call"), {"fields": (("allowed_models", "allowed_routes"), ("aliases", "budget_fallbacks"))}),
+        (_("Budget and limits"), {"fields": (*LIMIT_FIELDS, "budget")}),
         (
-            "Rotation",
+            _("Rotation"),
             {
                 "fields": (
                     ("auto_rotate", "rotation_interval"), ("rotates_at", "last_rotation_at"),
@@ -165,7 +171,7 @@ class VirtualKeyPage(VerbPage, ScopedPage):
                 ),
             },
         ),
-        ("State", {"fields": ("state", "expires_at")}),
+        (_("State"), {"fields": ("state", "expires_at")}),
         (
             TECHNICAL,
             {
@@ -225,32 +231,34 @@ class VirtualKeyPage(VerbPage, ScopedPage):
             request._secret = issue_key(obj)  # type: ignore[attr-defined]
 
     def response_add(self, request: HttpRequest, obj: VirtualKey, post_url_continue: str | None = None) -> HttpResponse:
-        return self.secret_page(request, obj, Done(f"{obj} was made. The new key:", request._secret))  # type: ignore[attr-defined]
+        return self.secret_page(request, obj, Done(said(_("%(key)s was made. The new key:"), key=obj), request._secret))  # type: ignore[attr-defined]
 
-    @admin.action(description="Export selected as CSV")
+    @admin.action(description=_("Export selected as CSV"))
     def export_csv(self, request: HttpRequest, queryset: "QuerySet[Any]") -> HttpResponseBase:
         return csv_response(request, queryset, _COLUMNS, filename="keys.csv")
 
-    @plain_display(description="alias", ordering="alias")
+    @plain_display(description=_("alias"), ordering="alias")
     def title(self, key: VirtualKey) -> str:
         return key.alias or key.name
 
-    @plain_display(description="key")
+    @plain_display(description=_("key"))
     def masked(self, key: VirtualKey) -> SafeString:
         return unbroken(key.name)
 
-    @display(description="state", label=STATES)  # type: ignore[untyped-decorator]
-    def state(self, key: VirtualKey) -> str:
-        return state_of(key, now=timezone.now())
+    @plain_display(description=_("state"))
+    def state(self, key: VirtualKey) -> SafeString:
+        return state_badge(key, now=timezone.now())
 
-    @plain_display(description="budget", ordering=OrLeast("max_budget_nano"))
+    @plain_display(description=_("budget"), ordering=OrLeast("max_budget_nano"))
     def budget_label(self, key: VirtualKey) -> str:
-        return f"shared: {key.budget_id}" if key.max_budget_nano is None and key.budget_id else budget_of(key)
+        if key.max_budget_nano is None and key.budget_id:
+            return gettext("shared: %(budget)s") % {"budget": key.budget_id}
+        return budget_of(key)
 
-    @plain_display(description="expires")
+    @plain_display(description=_("expires"))
     def expires(self, key: VirtualKey) -> SafeString:
         return minute(key.expires_at)
 
-    @plain_display(description="new key waits", boolean=True)
+    @plain_display(description=_("new key waits"), boolean=True)
     def waits(self, key: VirtualKey) -> bool:
         return bool(key.uncollected_key)

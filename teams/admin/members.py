@@ -7,6 +7,7 @@ from django.contrib.admin import display
 from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 
 from teams.admin.forms import RowForm
@@ -38,8 +39,8 @@ class MemberInline(TypedFields, TabularInline):
     extra = 0
     per_page = 20
     hide_title = True
-    verbose_name = "member"
-    verbose_name_plural = "members"
+    verbose_name = _("member")
+    verbose_name_plural = _("members")
 
     def governs(self, request: HttpRequest, parent: Any) -> bool:
         raise NotImplementedError
@@ -68,7 +69,7 @@ class MemberInline(TypedFields, TabularInline):
             return list(shown)
         return ["budget_name" if name == "budget" else name for name in shown]
 
-    @display(description="budget")
+    @display(description=_("budget"))
     def budget_name(self, row: Any) -> str:
         return str(row.budget or "-")
 
@@ -117,8 +118,8 @@ class OfUser:
 
 class TeamsOfUser(OfUser, MemberInline):
     model = Membership
-    verbose_name = "team"
-    verbose_name_plural = "teams"
+    verbose_name = _("team")
+    verbose_name_plural = _("teams")
     fields: tuple[str, ...] = ("team", "role", "budget")
     autocomplete_fields = ("team", "budget")
 
@@ -130,8 +131,8 @@ class TeamsOfUser(OfUser, MemberInline):
 
 class OrganizationsOfUser(OfUser, MemberInline):
     model = OrganizationMembership
-    verbose_name = "organization"
-    verbose_name_plural = "organizations"
+    verbose_name = _("organization")
+    verbose_name_plural = _("organizations")
     fields = ("organization", "role", "budget")
     autocomplete_fields = ("organization", "budget")
 
@@ -152,7 +153,7 @@ class SavesMembers:
         formset.save(commit=False)
         for gone in formset.deleted_objects:
             REMOVE[formset.model](gone)
-        for row in [*formset.new_objects, *(row for row, _ in formset.changed_objects)]:
+        for row in [*formset.new_objects, *(row for row, __ in formset.changed_objects)]:
             row.save()
         former = [one.initial.get("budget") for one in formset.initial_forms if "budget" in one.changed_data]
         discard_budgets(former)

@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 
 from teams.access import Reach
 from teams.admin.forms import RowForm
@@ -36,9 +37,9 @@ class OrganizationPage(SavesMembers, ScopedPage):
         (OrganizationMembership, "organization"),
     )  # fmt: skip
     fieldsets = (
-        ("Identity", {"fields": ("alias", "id")}),
-        ("What belongs to it", {"fields": ("teams_link", "keys_link")}),
-        ("What its teams may use", {"fields": ("allowed_models", "budget")}),
+        (_("Identity"), {"fields": ("alias", "id")}),
+        (_("What belongs to it"), {"fields": ("teams_link", "keys_link")}),
+        (_("What its teams may use"), {"fields": ("allowed_models", "budget")}),
         (
             TECHNICAL,
             {
@@ -81,19 +82,19 @@ class OrganizationPage(SavesMembers, ScopedPage):
     def delete_row(self, row: Organization) -> None:
         delete_organization(row)
 
-    @plain_display(description="teams")
+    @plain_display(description=_("teams"))
     def team_number(self, organization: Any) -> SafeString:
         return link_to_teams(organization.team_number, organization)
 
-    @plain_display(description="members")
+    @plain_display(description=_("members"))
     def member_number(self, organization: Any) -> int:
         return int(organization.member_number)
 
-    @plain_display(description="teams")
+    @plain_display(description=_("teams"))
     def teams_link(self, organization: Organization) -> SafeString:
         return link_to_teams(organization.teams.count(), organization)
 
-    @plain_display(description="own keys")
+    @plain_display(description=_("own keys"))
     def keys_link(self, organization: Organization) -> SafeString:
         return link_to_keys(organization.keys.count(), organization__id__exact=organization.pk)
 

@@ -13,6 +13,9 @@ from django.db.models.expressions import OrderBy
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
 
@@ -21,7 +24,7 @@ from alerts.shapes import NamesField, ObjectField
 from teams.admin.fields import KnownAutocomplete, MaskedJsonFormField, NamesFormField
 from teams.admin.paged import Paged
 from teams.admin.reach import reach_of
-from teams.admin.texts import dollars, minute
+from teams.admin.texts import Text, dollars, minute
 from teams.models.grants import NanoDollarsField
 from teams.secrets import masked
 
@@ -31,10 +34,10 @@ _HAS_SHOWER = (*_READ_OTHERWISE, models.ForeignKey)
 P = TypeVar("P")
 R = TypeVar("R", bound=Model)
 T = TypeVar("T")
-Fieldsets = list[tuple[str | None, dict[str, Any]]]
+Fieldsets = list[tuple[Text | None, dict[str, Any]]]
 # More is deleted by a script, which says how far it came.
 _MOST_DELETED = 500
-TECHNICAL = "Technical"
+TECHNICAL = gettext_lazy("Technical")
 STAMPS = ("created_at", "created_by", "updated_at", "updated_by")
 
 
@@ -42,9 +45,9 @@ class TypedFields:
     """For pages and inlines: lists and objects in fields that a person can fill in."""
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
-        labels = {"label": db_field.verbose_name.capitalize(), "help_text": db_field.help_text}
+        labels = {"label": capfirst(str(db_field.verbose_name)), "help_text": db_field.help_text}
         if isinstance(db_field, NamesField):
-            return NamesFormField(**{**labels, "help_text": f"One a line. {db_field.help_text}"})
+            return NamesFormField(**{**labels, "help_text": _("One a line. %(help)s") % {"help": db_field.help_text}})
         if isinstance(db_field, models.JSONField):
             shape = db_field.shape if isinstance(db_field, ObjectField) else list
             return MaskedJsonFormField(shape=shape, **labels)
@@ -167,7 +170,7 @@ class Page(TypedFields, ModelAdmin):
             return found
         return self.get_queryset(request).order_by().select_for_update(of=("self",)).filter(pk=found.pk).first()
 
-    @admin.display(description="created", ordering="created_at")
+    @admin.display(description=gettext_lazy("created"), ordering="created_at")
     def made(self, row: Any) -> SafeString:
         return minute(row.created_at)
 
@@ -192,7 +195,9 @@ class Page(TypedFields, ModelAdmin):
     ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
         """How many go, and what goes along; a team may have more keys than a page can list."""
         rows = list(objs[: _MOST_DELETED + 1])
-        protected = [f"More than {_MOST_DELETED}: select fewer"] if len(rows) > _MOST_DELETED else []
+        protected = (
+            [_("More than %(most)d: select fewer") % {"most": _MOST_DELETED}] if len(rows) > _MOST_DELETED else []
+        )
         lacking = {str(self.opts.verbose_name) for row in rows if not self.has_delete_permission(request, row)}
         counts = {str(self.opts.verbose_name_plural): len(rows)}
         for model, link in self.goes_along:
@@ -219,7 +224,7 @@ def _shower(field: "models.Field[Any, Any]") -> Callable[[Model], SafeString | s
             return str(getattr(row, field.name) or "-")
         value = field.value_from_object(row)
         if isinstance(field, EncryptedTextField):
-            return "It is set." if value else "-"
+            return _("It is set.") if value else "-"
         return dollars(value) if isinstance(field, NanoDollarsField) else as_text(masked(value))
 
     show.short_description = field.verbose_name  # type: ignore[attr-defined]

@@ -11,14 +11,15 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from unfold.decorators import display
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from teams.admin.filters import VisibleFilter
 from teams.admin.forms import LIMIT_FIELDS, LimitsForm, RowForm
 from teams.admin.page import STAMPS, TECHNICAL, once_a_row
 from teams.admin.scope import GlobalPage
 from teams.admin.teams import BlockedFilter
-from teams.admin.texts import STATES, budget_of, dollars, state_of
+from teams.admin.texts import Text, budget_of, dollars, state_badge
 from teams.admin.verbs import Verb, VerbPage, block_verbs
 from teams.models import (
     Budget,
@@ -34,14 +35,14 @@ from teams.services import discard_budgets
 
 _STAMPS = (("created_at", "created_by"), ("updated_at", "updated_by"))
 # Where budgets are linked from: how it is called, by which column, and the list that shows it, where there is one.
-_USES: tuple[tuple[str, type[Model], str, str], ...] = (
-    ("keys", VirtualKey, "budget", "teams_virtualkey"),
-    ("team members", Membership, "budget", ""),
-    ("teams, as their members' default", Team, "member_budget", "teams_team"),
-    ("organizations", Organization, "budget", "teams_organization"),
-    ("organization members", OrganizationMembership, "budget", ""),
-    ("customers", Customer, "budget", "teams_customer"),
-    ("tags", Tag, "budget", "teams_tag"),
+_USES: tuple[tuple[Text, type[Model], str, str], ...] = (
+    (_("keys"), VirtualKey, "budget", "teams_virtualkey"),
+    (_("team members"), Membership, "budget", ""),
+    (_("teams, as their members' default"), Team, "member_budget", "teams_team"),
+    (_("organizations"), Organization, "budget", "teams_organization"),
+    (_("organization members"), OrganizationMembership, "budget", ""),
+    (_("customers"), Customer, "budget", "teams_customer"),
+    (_("tags"), Tag, "budget", "teams_tag"),
 )
 
 
@@ -71,7 +72,7 @@ def may_block(request: HttpRequest, customer: Customer) -> bool:
 class CustomerPage(VerbPage, PayerPage):
     facts = ("state", *STAMPS)
     verbs: Sequence[Verb] = block_verbs(
-        may_block, consequence="Requests in this customer's name are refused from the next one on."
+        may_block, consequence=_("Requests in this customer's name are refused from the next one on.")
     )
     list_display = ("id", "alias", "state", "budget", "made")
     sortable_by = ("id",)
@@ -79,18 +80,18 @@ class CustomerPage(VerbPage, PayerPage):
     list_filter_submit = True
     search_fields = ("id", "alias")
     fieldsets = (
-        ("Identity", {"fields": ("id", "alias", "state")}),
-        ("What may serve it", {"fields": ("allowed_models", "default_model", "allowed_model_region")}),
-        ("Budget", {"fields": ("budget",)}),
+        (_("Identity"), {"fields": ("id", "alias", "state")}),
+        (_("What may serve it"), {"fields": ("allowed_models", "default_model", "allowed_model_region")}),
+        (_("Budget"), {"fields": ("budget",)}),
         (TECHNICAL, {"classes": ["collapse"], "fields": _STAMPS}),
     )
 
     def readonly(self, request: HttpRequest, obj: Customer | None) -> tuple[str, ...]:
         return ("id",) if obj else ()
 
-    @display(description="state", label=STATES)  # type: ignore[untyped-decorator]
-    def state(self, customer: Customer) -> str:
-        return state_of(customer, now=timezone.now())
+    @plain_display(description=_("state"))
+    def state(self, customer: Customer) -> SafeString:
+        return state_badge(customer, now=timezone.now())
 
 
 @admin.register(Tag)
@@ -99,9 +100,9 @@ class TagPage(PayerPage):
     sortable_by = ("name",)
     search_fields = ("name", "description")
     fieldsets = (
-        ("Identity", {"fields": ("name", "description")}),
-        ("What it chooses", {"fields": ("deployment_ids",)}),
-        ("Budget", {"fields": ("budget",)}),
+        (_("Identity"), {"fields": ("name", "description")}),
+        (_("What it chooses"), {"fields": ("deployment_ids",)}),
+        (_("Budget"), {"fields": ("budget",)}),
         (TECHNICAL, {"classes": ["collapse"], "fields": ("model_info", *_STAMPS)}),
     )
 
@@ -117,24 +118,24 @@ class BudgetPage(GlobalPage):
     sortable_by = ("id",)
     search_fields = ("id",)
     fieldsets = (
-        ("Identity", {"fields": ("id", "uses")}),
-        ("Budget and limits", {"fields": LIMIT_FIELDS}),
-        ("Of team members", {"fields": ("allowed_models",)}),
+        (_("Identity"), {"fields": ("id", "uses")}),
+        (_("Budget and limits"), {"fields": LIMIT_FIELDS}),
+        (_("Of team members"), {"fields": ("allowed_models",)}),
         (TECHNICAL, {"classes": ["collapse"], "fields": _STAMPS}),
     )
 
     def readonly(self, request: HttpRequest, obj: Budget | None) -> tuple[str, ...]:
         return ("id",) if obj else ()
 
-    @plain_display(description="budget")
+    @plain_display(description=_("budget"))
     def budget_label(self, budget: Budget) -> str:
         return budget_of(budget)
 
-    @plain_display(description="soft budget")
+    @plain_display(description=_("soft budget"))
     def soft_label(self, budget: Budget) -> str:
         return dollars(budget.soft_budget_nano)
 
-    @plain_display(description="where it is used")
+    @plain_display(description=_("where it is used"))
     @once_a_row
     def uses(self, budget: Budget) -> SafeString | str:
         """Whom a change of these limits binds."""
@@ -143,7 +144,7 @@ class BudgetPage(GlobalPage):
             for title, model, link, page in _USES
             if (number := model._default_manager.filter(**{link: budget}).count())
         ]
-        return format_html_join(", ", "{}", ((one,) for one in shown)) if shown else "nowhere"
+        return format_html_join(", ", "{}", ((one,) for one in shown)) if shown else gettext("nowhere")
 
 
 def _use(text: str, page: str, **conditions: str) -> SafeString | str:

@@ -15,8 +15,9 @@ from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
-from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldBooleanSwitchWidget
 
@@ -28,10 +29,10 @@ from teams.admin.page import STAMPS, TECHNICAL
 from teams.admin.reach import reach_of
 from teams.admin.scope import ScopedPage
 from teams.admin.teams import link_to_keys, numbers_of
-from teams.admin.texts import budget_of
+from teams.admin.texts import badge, budget_of, said
 from teams.admin.verbs import Done, Verb, VerbPage
 from teams.invitations import invite, link, write_invitation
-from teams.models import Membership, OrganizationMembership, User, VirtualKey
+from teams.models import Membership, OrganizationMembership, Role, User, VirtualKey
 from teams.services import ADMIN_USER_ID
 from teams.services.users import delete_user, with_email
 
@@ -41,6 +42,7 @@ _SUPERUSERS_ONLY = ("role", "is_staff", "is_superuser", "groups", "user_permissi
 # Of oneself, where one is no admin: nothing that grants, and nothing by which one is known. The password's field is
 # left out of the page, and its form always has it.
 _OWN = frozenset({"alias", "password"})
+_ROLES: Mapping[str, str] = {Role.PROXY_ADMIN: "danger", Role.PROXY_ADMIN_VIEWER: "warning"}
 
 
 class SuperusersOnly:
@@ -68,7 +70,7 @@ class EmailIsFree:
         email: str = self.cleaned_data["email"]
         others = User.objects.exclude(pk=self.instance.pk)  # type: ignore[attr-defined]
         if email and with_email(others, email).exists():
-            self.add_error("email", "Another user has this e-mail address.")  # type: ignore[attr-defined]
+            self.add_error("email", gettext("Another user has this e-mail address."))  # type: ignore[attr-defined]
         return email
 
 
@@ -81,9 +83,9 @@ class NewUserForm(EmailIsFree, UserCreationForm):
 
 
 class LoginFilter(FieldFilter):
-    title = "login"
+    title = _("login")
     parameter_name = "login"
-    options = (("staff", "May log in here"), ("superuser", "Superuser"), ("inactive", "Deactivated"))
+    options = (("staff", _("May log in here")), ("superuser", _("Superuser")), ("inactive", _("Deactivated")))
 
     def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
         conditions: Mapping[str | None, Mapping[str, bool]] = {
@@ -94,7 +96,7 @@ class LoginFilter(FieldFilter):
 
 class InviteForm(forms.Form):
     send_mail = forms.BooleanField(
-        required=False, widget=UnfoldBooleanSwitchWidget, help_text="Write to the user's address, too."
+        required=False, widget=UnfoldBooleanSwitchWidget, help_text=_("Write to the user's address, too.")
     )
 
 
@@ -108,14 +110,18 @@ def _invite(request: HttpRequest, user: User, given: dict[str, Any]) -> Done:
     now = timezone.now()
     made = invite(user, now=now)
     is_sent = write_invitation(made, now=now) if given.get("send_mail") else False
-    said = f"{user} is invited{', and written to' if is_sent else ''}. The link, good once and for a week:"
-    return Done(said, request.build_absolute_uri(link(made)))
+    sentence = (
+        _("%(user)s is invited, and written to. The link, good once and for a week:")
+        if is_sent
+        else _("%(user)s is invited. The link, good once and for a week:")
+    )
+    return Done(said(sentence, user=user), request.build_absolute_uri(link(made)))
 
 
 INVITE = Verb(
-    name="invite", title="Invite", icon="mail", may=_may_invite, do=_invite, form=InviteForm,
+    name="invite", title=_("Invite"), icon="mail", may=_may_invite, do=_invite, form=InviteForm,
     fits=lambda user: user.is_active,
-    question="Whoever has the link chooses a password for this user, and may log in here afterwards.",
+    question=_("Whoever has the link chooses a password for this user, and may log in here afterwards."),
 )  # fmt: skip
 
 
@@ -144,11 +150,11 @@ class UserPage(SavesMembers, UserAdmin, VerbPage, ScopedPage):  # type: ignore[m
     inlines = (TeamsOfUser, OrganizationsOfUser)
     goes_along = ((VirtualKey, "user"), (Membership, "user"), (OrganizationMembership, "user"))
     fieldsets = (
-        ("Identity", {"fields": ("alias", "email", "id", "role", "keys_link")}),
-        ("Login", {"fields": ("username", "password", "is_active", "is_staff", "last_login")}),
-        ("What its keys may call", {"fields": ("allowed_models",)}),
-        ("Budget and limits", {"fields": LIMIT_FIELDS}),
-        ("At these pages", {"classes": ["collapse"], "fields": ("is_superuser", "groups", "user_permissions")}),
+        (_("Identity"), {"fields": ("alias", "email", "id", "role", "keys_link")}),
+        (_("Login"), {"fields": ("username", "password", "is_active", "is_staff", "last_login")}),
+        (_("What its keys may call"), {"fields": ("allowed_models",)}),
+        (_("Budget and limits"), {"fields": LIMIT_FIELDS}),
+        (_("At these pages"), {"classes": ["collapse"], "fields": ("is_superuser", "groups", "user_permissions")}),
         (
             TECHNICAL,
             {
@@ -162,7 +168,7 @@ class UserPage(SavesMembers, UserAdmin, VerbPage, ScopedPage):  # type: ignore[m
             None,
             {
                 "fields": ("username", "alias", "email", "usable_password", "password1", "password2"),
-                "description": "Who only uses keys needs no password.",
+                "description": _("Who only uses keys needs no password."),
             },
         ),
     )
@@ -215,37 +221,37 @@ class UserPage(SavesMembers, UserAdmin, VerbPage, ScopedPage):  # type: ignore[m
     def save_model(self, request: HttpRequest, obj: User, form: "ModelForm[Any]", change: bool) -> None:
         if change and obj.pk == request.user.pk and not (obj.is_active and obj.is_staff):
             obj.is_active = obj.is_staff = True
-            messages.warning(request, "You cannot shut yourself out; you are still active, and staff.")
+            messages.warning(request, gettext("You cannot shut yourself out; you are still active, and staff."))
         super().save_model(request, obj, form, change)
 
     def delete_row(self, row: User) -> None:
         delete_user(row)
 
-    @display(  # type: ignore[untyped-decorator]
-        description="role", ordering="role", label={"Proxy admin": "danger", "Proxy admin, read only": "warning"}
-    )
-    def role_label(self, user: User) -> str:
-        return user.get_role_display()
+    @plain_display(description=_("role"), ordering="role")
+    def role_label(self, user: User) -> SafeString:
+        return badge(user.get_role_display(), _ROLES.get(user.role))
 
-    @display(description="login", label={"Superuser": "danger", "Staff": "info", "Deactivated": "warning"})  # type: ignore[untyped-decorator]
-    def login(self, user: User) -> str:
+    @plain_display(description=_("login"))
+    def login(self, user: User) -> SafeString | str:
         if not user.is_active:
-            return "Deactivated"
-        return "Superuser" if user.is_superuser else "Staff" if user.is_staff else ""
+            return badge(_("Deactivated"), "warning")
+        if user.is_superuser:
+            return badge(_("Superuser"), "danger")
+        return badge(_("Staff"), "info") if user.is_staff else "-"
 
-    @plain_display(description="budget")
+    @plain_display(description=_("budget"))
     def budget_label(self, user: User) -> str:
         return budget_of(user)
 
-    @plain_display(description="teams")
+    @plain_display(description=_("teams"))
     def membership_number(self, user: Any) -> int:
         return int(user.membership_number)
 
-    @plain_display(description="keys")
+    @plain_display(description=_("keys"))
     def key_number(self, user: Any) -> SafeString:
         return link_to_keys(user.key_number, user__id__exact=user.pk)
 
-    @plain_display(description="keys")
+    @plain_display(description=_("keys"))
     def keys_link(self, user: User) -> SafeString:
         return link_to_keys(user.keys.count(), user__id__exact=user.pk)
 

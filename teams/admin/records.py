@@ -13,10 +13,11 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from unfold.decorators import display
+from django.utils.translation import gettext_lazy as _
 
-from teams.admin.page import as_text
+from teams.admin.page import TECHNICAL, as_text
 from teams.admin.scope import GlobalPage
+from teams.admin.texts import Text, badge
 from teams.audit import CREATED, DELETED, UPDATED
 from teams.models import AuditEntry
 
@@ -42,14 +43,36 @@ OBJECTS: Mapping[str, str | None] = {
     "alert_silence": "alerts.Silence",
     "alert_settings": "alerts.AlertSettings",
 }
-_ACTIONS = ((CREATED, "Created"), (UPDATED, "Updated"), (DELETED, "Deleted"))
+_WORDS: Mapping[str, Text] = {
+    "key": _("Key"),
+    "team": _("Team"),
+    "user": _("User"),
+    "organization": _("Organization"),
+    "team_member": _("Team member"),
+    "organization_member": _("Organization member"),
+    "retired_token": _("Retired token"),
+    "budget": _("Budget"),
+    "customer": _("Customer"),
+    "tag": _("Tag"),
+    "deployment": _("Deployment"),
+    "config_field": _("Config field"),
+    "gateway_budget": _("Gateway budget"),
+    "ledger_entry": _("Ledger entry"),
+    "model_price": _("Model price"),
+    "alert_channel": _("Alert channel"),
+    "alert_route": _("Alert route"),
+    "alert_silence": _("Alert silence"),
+    "alert_settings": _("Alert settings"),
+}
+_ACTIONS = ((CREATED, _("Created")), (UPDATED, _("Updated")), (DELETED, _("Deleted")))
+_SHOWN = {action: (word, tone) for (action, word), tone in zip(_ACTIONS, ("success", "info", "danger"), strict=True)}
 
 
 class ObjectFilter(SimpleListFilter):
-    title = "object"
+    title = _("object")
     parameter_name = "object_type"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Text]]:
         return [(name, _words(name)) for name in OBJECTS]
 
     def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
@@ -57,10 +80,10 @@ class ObjectFilter(SimpleListFilter):
 
 
 class ActionFilter(SimpleListFilter):
-    title = "action"
+    title = _("action")
     parameter_name = "action_is"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> tuple[tuple[str, str], ...]:
+    def lookups(self, request: HttpRequest, model_admin: Any) -> tuple[tuple[str, Text], ...]:
         return _ACTIONS
 
     def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
@@ -74,13 +97,13 @@ class AuditPage(GlobalPage):
     sortable_by = ()
     list_filter = (ObjectFilter, ActionFilter, "source", ("at", DateFieldListFilter))
     search_fields = ("=object_id", "object_label", "=actor_id")
-    search_help_text = "Id or name of the object, or id of who did it"
+    search_help_text = _("Id or name of the object, or id of who did it")
     facts = ("action_label", "object_shown", "who", "changes")
     fieldsets = (
-        ("What happened", {"fields": ("at", "action_label", "object_shown", "object_id")}),
-        ("Who did it", {"fields": ("who", "actor_role", "source", "actor_key", "address", "changed_by")}),
-        ("What changed", {"fields": ("changes",)}),
-        ("Technical", {"classes": ["collapse"], "fields": ("change_id", "actor_key_hash")}),
+        (_("What happened"), {"fields": ("at", "action_label", "object_shown", "object_id")}),
+        (_("Who did it"), {"fields": ("who", "actor_role", "source", "actor_key", "address", "changed_by")}),
+        (_("What changed"), {"fields": ("changes",)}),
+        (TECHNICAL, {"classes": ["collapse"], "fields": ("change_id", "actor_key_hash")}),
     )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -126,28 +149,26 @@ class AuditPage(GlobalPage):
         for pk in page.get_queryset(request).filter(pk__in=known).order_by().values_list("pk", flat=True):
             yield str(pk), reverse(name, args=[quote(pk)])
 
-    @display(  # type: ignore[untyped-decorator]
-        description="action", label={"Created": "success", "Updated": "info", "Deleted": "danger"}
-    )
-    def action_label(self, entry: AuditEntry) -> str:
-        return entry.action.capitalize()
+    @plain_display(description=_("action"))
+    def action_label(self, entry: AuditEntry) -> SafeString:
+        return badge(*_SHOWN.get(entry.action, (entry.action.capitalize(), None)))
 
-    @plain_display(description="object")
+    @plain_display(description=_("object"))
     def object_shown(self, entry: Any) -> SafeString:
         return format_html("{} {}", _words(entry.object_type), _link(entry.page, entry.object_label or entry.object_id))
 
-    @plain_display(description="who")
+    @plain_display(description=_("who"))
     def who(self, entry: Any) -> SafeString | str:
         return _link(entry.actor_page, entry.actor_id) if entry.actor_id else "-"
 
-    @plain_display(description="changes")
+    @plain_display(description=_("changes"))
     def changes(self, entry: AuditEntry) -> SafeString | str:
         before, after = entry.before or {}, entry.after or {}
         rows = [(name, as_text(before.get(name)), as_text(after.get(name))) for name in sorted({**before, **after})]
         if not rows:
             return "-"
         head = format_html_join(
-            "", '<th class="p-2 text-left text-important">{}</th>', ((t,) for t in ("Field", "Old", "New"))
+            "", '<th class="p-2 text-left text-important">{}</th>', ((t,) for t in (_("Field"), _("Old"), _("New")))
         )
         body = format_html_join(
             "",
@@ -163,8 +184,8 @@ class AuditPage(GlobalPage):
         )
 
 
-def _words(name: str) -> str:
-    return name.replace("_", " ").capitalize()
+def _words(name: str) -> Text:
+    return _WORDS.get(name) or name.replace("_", " ").capitalize()
 
 
 def _link(url: str | None, text: str) -> SafeString | str:

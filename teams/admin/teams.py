@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.decorators import display
+from django.utils.translation import gettext_lazy as _
 
 from teams.access import Reach
 from teams.admin.filters import BudgetFilter, FieldFilter, VisibleFilter
@@ -20,7 +20,7 @@ from teams.admin.members import SavesMembers, TeamMembers
 from teams.admin.page import STAMPS, TECHNICAL
 from teams.admin.reach import reach_of
 from teams.admin.scope import ScopedPage
-from teams.admin.texts import STATES, budget_of, state_of
+from teams.admin.texts import budget_of, state_badge
 from teams.admin.verbs import Verb, VerbPage, block_verbs
 from teams.models import Membership, Organization, Team, VirtualKey
 from teams.services import delete_team, discard_budgets
@@ -55,13 +55,13 @@ class TeamForm(LimitsForm):
             self._ensure_within_organization(organization)
         if self.changed("default_member_models"):
             granted = self.cleaned_data.get("allowed_models", self.instance.allowed_models)
-            self.ensure_within(granted, whose="the team's models", field="default_member_models")
+            self.ensure_within(granted, whose=_("the team's models"), field="default_member_models")
         return cleaned
 
     def _ensure_may_own(self, organization: Organization | None) -> None:
         if not self.reach.administers_organization(organization.pk if organization else None):
             if self.instance._state.adding:
-                self.add_error("organization", "Teams of yours stand in an organization that you administer.")
+                self.add_error("organization", _("Teams of yours stand in an organization that you administer."))
             self._ensure_only_less()
 
     def _ensure_only_less(self) -> None:
@@ -69,25 +69,25 @@ class TeamForm(LimitsForm):
         if former is None:
             return
         self.ensure_not_above(
-            former, [name for name in RATES if self.changed(name)], whose="the present", none_too=True
+            former, [name for name in RATES if self.changed(name)], whose=_("the present"), none_too=True
         )
         if self.changed("allowed_models") and former.allowed_models:
-            self.ensure_within(former.allowed_models, whose="the team's present models")
+            self.ensure_within(former.allowed_models, whose=_("the team's present models"))
             if not self.cleaned_data.get("allowed_models"):
-                self.add_error("allowed_models", "Empty means every model, and the team has not every one.")
+                self.add_error("allowed_models", _("Empty means every model, and the team has not every one."))
 
     def _ensure_within_organization(self, organization: Organization) -> None:
         if self.changed("allowed_models", "organization"):
-            self.ensure_within(organization.allowed_models, whose="the organization's models")
+            self.ensure_within(organization.allowed_models, whose=_("the organization's models"))
         if organization.budget is not None:
             given = [name for name in (MONEY, *RATES) if self.changed(name, "organization")]
-            self.ensure_not_above(organization.budget, given, whose="the organization's")
+            self.ensure_not_above(organization.budget, given, whose=_("the organization's"))
 
 
 class BlockedFilter(FieldFilter):
-    title = "state"
+    title = _("state")
     parameter_name = "state"
-    options = (("active", "Active"), ("blocked", "Blocked"))
+    options = (("active", _("Active")), ("blocked", _("Blocked")))
 
     def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
         known = {"active": False, "blocked": True}
@@ -103,7 +103,9 @@ def may_block(request: HttpRequest, team: Team) -> bool:
 @admin.register(Team)
 class TeamPage(SavesMembers, VerbPage, ScopedPage):
     form = TeamForm
-    verbs: Sequence[Verb] = block_verbs(may_block, consequence="Each of its keys is refused from its next request on.")
+    verbs: Sequence[Verb] = block_verbs(
+        may_block, consequence=_("Each of its keys is refused from its next request on.")
+    )
     list_display = (
         "__str__",
         "id",
@@ -124,11 +126,11 @@ class TeamPage(SavesMembers, VerbPage, ScopedPage):
     facts = ("state", "keys_link", *STAMPS)
     goes_along = ((VirtualKey, "team"), (Membership, "team"))
     fieldsets = (
-        ("Identity", {"fields": ("alias", "id", "organization")}),
-        ("State", {"fields": ("state", "keys_link")}),
-        ("What it may call", {"fields": (("allowed_models", "model_aliases"),)}),
-        ("Budget and limits", {"fields": LIMIT_FIELDS}),
-        ("Its members", {"fields": ("member_budget", ("default_member_models", "member_permissions"))}),
+        (_("Identity"), {"fields": ("alias", "id", "organization")}),
+        (_("State"), {"fields": ("state", "keys_link")}),
+        (_("What it may call"), {"fields": (("allowed_models", "model_aliases"),)}),
+        (_("Budget and limits"), {"fields": LIMIT_FIELDS}),
+        (_("Its members"), {"fields": ("member_budget", ("default_member_models", "member_permissions"))}),
         (
             TECHNICAL,
             {
@@ -167,22 +169,22 @@ class TeamPage(SavesMembers, VerbPage, ScopedPage):
     def delete_row(self, row: Team) -> None:
         delete_team(row)
 
-    @display(description="state", label=STATES)  # type: ignore[untyped-decorator]
-    def state(self, team: Team) -> str:
-        return state_of(team, now=timezone.now())
+    @plain_display(description=_("state"))
+    def state(self, team: Team) -> SafeString:
+        return state_badge(team, now=timezone.now())
 
-    @plain_display(description="budget")
+    @plain_display(description=_("budget"))
     def budget_label(self, team: Team) -> str:
         return budget_of(team)
 
-    @plain_display(description="members")
+    @plain_display(description=_("members"))
     def member_number(self, team: Any) -> int:
         return int(team.member_number)
 
-    @plain_display(description="keys")
+    @plain_display(description=_("keys"))
     def key_number(self, team: Any) -> SafeString:
         return link_to_keys(team.key_number, team__id__exact=team.pk)
 
-    @plain_display(description="keys")
+    @plain_display(description=_("keys"))
     def keys_link(self, team: Team) -> SafeString:
         return link_to_keys(team.keys.count(), team__id__exact=team.pk)

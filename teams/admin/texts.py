@@ -1,16 +1,40 @@
 """How amounts, limits and states are written on pages."""
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from django.template.loader import render_to_string
 from django.utils import timezone
+from django.utils.functional import lazy
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 
 from teams.models import Limits, VirtualKey
 from teams.money import NANO
 
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise as Promise
+else:
+    from django.utils.functional import Promise
+
+Text = str | Promise
 STATES = {"Active": "success", "Blocked": "danger", "Expired": "warning"}
+_STATES = {"Active": _("Active"), "Blocked": _("Blocked"), "Expired": _("Expired")}
+
+
+def said(text: Text, **facts: object) -> Promise:
+    """A sentence with facts in it, in the language of whoever reads it: what is recorded is read in English."""
+    return lazy(lambda: str(text) % facts, str)()  # type: ignore[return-value] # a proxy, to Django's stubs a text
+
+
+def badge(text: Text, tone: str | None = None) -> SafeString:
+    return render_to_string("unfold/helpers/label.html", {"type": tone, "text": text})
+
+
+def state_badge(row: Any, *, now: datetime) -> SafeString:
+    state = state_of(row, now=now)
+    return badge(_STATES[state], STATES[state])
 
 
 def dollars(nano: int | None) -> str:

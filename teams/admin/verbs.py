@@ -14,9 +14,13 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils import translation
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from unfold.enums import ActionVariant
 
 from teams.admin.page import Page
+from teams.admin.texts import Text, said
 from teams.errors import ManagementError
 
 MOST_AT_ONCE = 500
@@ -27,7 +31,7 @@ _SHOWN = 20
 class Done:
     """What a verb did, as a sentence; `secret` is shown this once and kept nowhere."""
 
-    sentence: str
+    sentence: Text
     secret: str = ""
 
 
@@ -39,12 +43,12 @@ class Verb:
     """
 
     name: str
-    title: str
-    question: str
+    title: Text
+    question: Text
     icon: str
     may: Callable[[HttpRequest, Any], bool]
     do: Callable[[HttpRequest, Any, dict[str, Any]], Done]
-    fits: Callable[[Any], bool] = lambda _: True
+    fits: Callable[[Any], bool] = lambda __: True
     form: type[forms.Form] = forms.Form
     danger: bool = False
     for_many: bool = False
@@ -102,11 +106,16 @@ class VerbPage(Page):
             raise PermissionDenied
         here = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[quote(row.pk)])
         if not verb.fits(row):
-            self.message_user(request, f"{verb.title} no longer applies to {row}.", messages.WARNING)
+            self.message_user(
+                request,
+                _("%(verb)s no longer applies to %(row)s.") % {"verb": verb.title, "row": row},
+                messages.WARNING,
+            )
             return HttpResponseRedirect(here)
         form = verb.form(request.POST if request.method == "POST" else None)
         if request.method != "POST" or not form.is_valid():
-            return self._page(request, "confirm", verb.title, verb=verb, rows=[row], form=form, original=row)
+            asked = _asked(verb, [row])
+            return self._page(request, "confirm", verb.title, verb=verb, asked=asked, form=form, original=row)
         try:
             done = self.act(request, verb, row, form.cleaned_data)
         except ManagementError as error:
@@ -119,7 +128,8 @@ class VerbPage(Page):
 
     def act(self, request: HttpRequest, verb: Verb, row: Any, given: dict[str, Any]) -> Done:
         done = verb.do(request, row, given)
-        self.log_change(request, row, done.sentence)
+        with translation.override("en"):
+            self.log_change(request, row, str(done.sentence))
         return done
 
     def secret_page(self, request: HttpRequest, row: Any, done: Done) -> HttpResponse:
@@ -131,14 +141,16 @@ class VerbPage(Page):
             return page._ask_or_do_many(request, rows, verb)
 
         selected.__name__ = f"{verb.name}_selected"
-        selected.short_description = f"{verb.title} selected"  # type: ignore[attr-defined]
+        selected.short_description = said(gettext_lazy("%(verb)s selected"), verb=verb.title)  # type: ignore[attr-defined]
         return selected
 
     @transaction.atomic
     def _ask_or_do_many(self, request: HttpRequest, rows: "QuerySet[Any]", verb: Verb) -> HttpResponseBase | None:
         ids = list(rows.order_by("pk").values_list("pk", flat=True)[: MOST_AT_ONCE + 1])
         if len(ids) > MOST_AT_ONCE:
-            self.message_user(request, f"Select at most {MOST_AT_ONCE} at a time.", messages.WARNING)
+            self.message_user(
+                request, _("Select at most %(most)d at a time.") % {"most": MOST_AT_ONCE}, messages.WARNING
+            )
             return None
         # In one order, so that two people who change the same rows wait for each other, not in a circle.
         locked = self.get_queryset(request).filter(pk__in=ids).order_by("pk").select_for_update(of=("self",))
@@ -146,39 +158,49 @@ class VerbPage(Page):
         if not all(verb.may(request, row) for row in fitting):
             raise PermissionDenied
         if not fitting:
-            self.message_user(request, "Nothing to do: none of the selected is in a state for it.", messages.WARNING)
+            self.message_user(request, _("Nothing to do: none of the selected is in a state for it."), messages.WARNING)
             return None
         if "post" not in request.POST:
+            facts = {"verb": verb.title, "number": len(fitting), "rows": self.opts.verbose_name_plural}
             return self._page(
-                request, "confirm", f"{verb.title} {len(fitting)} {self.opts.verbose_name_plural}", verb=verb,
-                rows=fitting[:_SHOWN], more=len(fitting[_SHOWN:]), ids=ids, form=verb.form(),
+                request, "confirm", _("%(verb)s %(number)d %(rows)s") % facts, verb=verb,
+                asked=_asked(verb, fitting), ids=ids, form=verb.form(),
                 checkbox=helpers.ACTION_CHECKBOX_NAME, action=f"{verb.name}_selected",
             )  # fmt: skip
         for row in fitting:
             self.act(request, verb, row, {})
-        self.message_user(request, f"{verb.title}: {len(fitting)} done.", messages.SUCCESS)
+        self.message_user(
+            request, _("%(verb)s: %(number)d done.") % {"verb": verb.title, "number": len(fitting)}, messages.SUCCESS
+        )
         return None
 
-    def _page(self, request: HttpRequest, template: str, title: str, **context: Any) -> TemplateResponse:
+    def _page(self, request: HttpRequest, template: str, title: Text, **context: Any) -> TemplateResponse:
         request.current_app = self.admin_site.name
         known = {**self.admin_site.each_context(request), "opts": self.opts, "title": title, **context}
         return TemplateResponse(request, f"admin/teams/{template}.html", known)
 
 
-def block_verbs(may: Callable[[HttpRequest, Any], bool], *, consequence: str) -> tuple[Verb, Verb]:
+def _asked(verb: Verb, rows: Sequence[Any]) -> str:
+    facts = {"verb": verb.title, "rows": ", ".join(f"“{row}”" for row in rows[:_SHOWN]), "more": len(rows) - _SHOWN}
+    return (_("%(verb)s %(rows)s and %(more)d more?") if len(rows) > _SHOWN else _("%(verb)s %(rows)s?")) % facts
+
+
+def block_verbs(may: Callable[[HttpRequest, Any], bool], *, consequence: Text) -> tuple[Verb, Verb]:
     """For rows with a column `blocked`."""
 
     def set_to(blocked: bool) -> Callable[[HttpRequest, Any, dict[str, Any]], Done]:
-        def do(request: HttpRequest, row: Any, _: dict[str, Any]) -> Done:
+        def do(request: HttpRequest, row: Any, __: dict[str, Any]) -> Done:
             row.blocked = blocked
             row.save(update_fields=["blocked", "updated_at", "updated_by"])
-            return Done(f"{row} is {'blocked' if blocked else 'no longer blocked'}.")
+            sentence = gettext_lazy("%(row)s is blocked.") if blocked else gettext_lazy("%(row)s is no longer blocked.")
+            return Done(said(sentence, row=row))
 
         return do
 
     return (
-        Verb(name="block", title="Block", question=consequence, icon="block", danger=True, for_many=True, may=may,
-             do=set_to(True), fits=lambda row: not row.blocked),
-        Verb(name="unblock", title="Unblock", question="It works again from the next request on.", icon="lock_open",
-             for_many=True, may=may, do=set_to(False), fits=lambda row: row.blocked),
+        Verb(name="block", title=gettext_lazy("Block"), question=consequence, icon="block", danger=True, for_many=True,
+             may=may, do=set_to(True), fits=lambda row: not row.blocked),
+        Verb(name="unblock", title=gettext_lazy("Unblock"), icon="lock_open", for_many=True,
+             question=gettext_lazy("It works again from the next request on."), may=may,
+             do=set_to(False), fits=lambda row: row.blocked),
     )  # fmt: skip

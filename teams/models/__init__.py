@@ -1,6 +1,7 @@
 """Who may call, what each may use, and what became of them."""
 
 from teams.ids import new_id
+from teams.models import labels
 from teams.models.grants import Budget, Limits
 from teams.models.invitations import Invitation
 from teams.models.keys import KeyType, RetiredToken, VirtualKey
@@ -38,5 +39,6 @@ __all__ = [
     "Team",
     "User",
     "VirtualKey",
+    "labels",
     "new_id",
 ]

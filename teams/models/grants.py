@@ -8,6 +8,8 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils import timezone
+from django.utils.text import capfirst
+from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminDecimalFieldWidget
 
 from alerts.shapes import NamesField, ObjectField
@@ -20,12 +22,12 @@ def validate_duration(text: str) -> None:
     try:
         parse_duration(text)
     except ValueError as error:
-        raise ValidationError(f"Not a duration: {error}.") from None
+        raise ValidationError(_("Not a duration: %(why)s.") % {"why": error}) from None
 
 
 def validate_windows(value: Any) -> None:
     if not isinstance(value, list) or not all(_is_window(window) for window in value):
-        raise ValidationError('Enter a list such as [{"budget_duration": "1d", "max_budget": 5}].')
+        raise ValidationError(_('Enter a list such as [{"budget_duration": "1d", "max_budget": 5}].'))
 
 
 def _is_window(value: Any) -> bool:
@@ -38,7 +40,7 @@ def _is_window(value: Any) -> bool:
 
 def validate_model_budgets(value: Any) -> None:
     if not isinstance(value, dict) or not all(_is_model_budget(budget) for budget in value.values()):
-        raise ValidationError('Enter an object such as {"gpt-4o": {"budget_limit": 1, "time_period": "1d"}}.')
+        raise ValidationError(_('Enter an object such as {"gpt-4o": {"budget_limit": 1, "time_period": "1d"}}.'))
 
 
 def _is_model_budget(value: Any) -> bool:
@@ -61,8 +63,8 @@ class NanoDollarsField(models.BigIntegerField):  # type: ignore[type-arg]
     def formfield(self, **kwargs: Any) -> Any:
         return DollarsFormField(
             required=not self.blank,
-            label=self.verbose_name.capitalize(),
-            help_text=self.help_text or "US dollars; empty: no limit.",
+            label=capfirst(str(self.verbose_name)),
+            help_text=self.help_text or _("US dollars; empty: no limit."),
         )
 
 
@@ -99,29 +101,29 @@ class DollarsFormField(forms.DecimalField):
 class Limits(models.Model):
     """What a period may cost and a minute may hold; empty means no limit. LiteLLM's names, amounts in nano-dollars."""
 
-    max_budget_nano = NanoDollarsField("max budget", null=True, blank=True)
+    max_budget_nano = NanoDollarsField(_("max budget"), null=True, blank=True)
     soft_budget_nano = NanoDollarsField(
-        "soft budget", null=True, blank=True, help_text="US dollars; crossing it is told and refuses nothing."
+        _("soft budget"), null=True, blank=True, help_text=_("US dollars; crossing it is told and refuses nothing.")
     )
     budget_duration = models.CharField(
-        max_length=32, blank=True, validators=[validate_duration], help_text='Such as "30d"; empty: never reset.'
+        max_length=32, blank=True, validators=[validate_duration], help_text=_('Such as "30d"; empty: never reset.')
     )
     budget_started_at = models.DateTimeField(null=True, editable=False)
     budget_limits = models.JSONField(
-        "further budgets",
+        _("further budgets"),
         default=list,
         blank=True,
         validators=[validate_windows],
-        help_text='Such as [{"budget_duration": "1h", "max_budget": 1.0}], in dollars, beside the one above.',
+        help_text=_('Such as [{"budget_duration": "1h", "max_budget": 1.0}], in dollars, beside the one above.'),
     )
     model_max_budget = ObjectField(
-        "budgets by model", blank=True, help_text='Such as {"gpt-4o": {"budget_limit": 1, "time_period": "1d"}}.'
+        _("budgets by model"), blank=True, help_text=_('Such as {"gpt-4o": {"budget_limit": 1, "time_period": "1d"}}.')
     )
-    temp_budget_increase_nano = NanoDollarsField("temporary increase", null=True, blank=True)
-    temp_budget_expiry = models.DateTimeField("increase ends", null=True, blank=True)
-    tpm_limit = models.PositiveBigIntegerField("tokens per minute", null=True, blank=True)
-    rpm_limit = models.PositiveBigIntegerField("requests per minute", null=True, blank=True)
-    tpd_limit = models.PositiveBigIntegerField("tokens per day", null=True, blank=True)
+    temp_budget_increase_nano = NanoDollarsField(_("temporary increase"), null=True, blank=True)
+    temp_budget_expiry = models.DateTimeField(_("increase ends"), null=True, blank=True)
+    tpm_limit = models.PositiveBigIntegerField(_("tokens per minute"), null=True, blank=True)
+    rpm_limit = models.PositiveBigIntegerField(_("requests per minute"), null=True, blank=True)
+    tpd_limit = models.PositiveBigIntegerField(_("tokens per day"), null=True, blank=True)
     max_parallel_requests = models.PositiveBigIntegerField(null=True, blank=True)
 
     class Meta:
@@ -150,8 +152,10 @@ class Stamps(models.Model):
 class Budget(Limits, Stamps):
     """Limits under a name, for whoever is linked to them. `id` is LiteLLM's `budget_id`."""
 
-    id = models.CharField("budget id", primary_key=True, max_length=255, default=new_id)
-    allowed_models = NamesField(blank=True, help_text="Model groups a team member may call; empty: all of the team's.")
+    id = models.CharField(_("budget id"), primary_key=True, max_length=255, default=new_id)
+    allowed_models = NamesField(
+        blank=True, help_text=_("Model groups a team member may call; empty: all of the team's.")
+    )
 
     class Meta:
         ordering = ["id"]

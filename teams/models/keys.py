@@ -2,6 +2,7 @@
 
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from alerts.encrypted import EncryptedTextField
 from alerts.shapes import NamesField, ObjectField
@@ -10,10 +11,10 @@ from teams.models.people import Organization, Team, User
 
 
 class KeyType(models.TextChoices):
-    DEFAULT = "default", "Everything its owner may do"
-    LLM_API = "llm_api", "Models only"
-    MANAGEMENT = "management", "Management only"
-    READ_ONLY = "read_only", "Reading only"
+    DEFAULT = "default", _("Everything its owner may do")
+    LLM_API = "llm_api", _("Models only")
+    MANAGEMENT = "management", _("Management only")
+    READ_ONLY = "read_only", _("Reading only")
 
 
 class VirtualKey(Limits, Stamps):
@@ -23,28 +24,28 @@ class VirtualKey(Limits, Stamps):
     """
 
     token_hash = models.CharField(max_length=64, unique=True, editable=False)
-    name = models.CharField(max_length=32, editable=False, help_text="The key, masked.")
+    name = models.CharField(max_length=32, editable=False, help_text=_("The key, masked."))
     alias = models.CharField(max_length=255, null=True, blank=True, unique=True)
     key_type = models.CharField(max_length=16, choices=KeyType, default=KeyType.DEFAULT)
     user = models.ForeignKey(User, null=True, blank=True, on_delete=models.CASCADE, related_name="keys")
     team = models.ForeignKey(Team, null=True, blank=True, on_delete=models.CASCADE, related_name="keys")
     organization = models.ForeignKey(Organization, null=True, blank=True, on_delete=models.CASCADE, related_name="keys")
     budget = models.ForeignKey(
-        Budget, null=True, blank=True, on_delete=models.SET_NULL, related_name="keys", verbose_name="shared budget"
+        Budget, null=True, blank=True, on_delete=models.SET_NULL, related_name="keys", verbose_name=_("shared budget")
     )
-    allowed_models = NamesField(blank=True, help_text="Model groups this key may call; empty: all of its owner's.")
+    allowed_models = NamesField(blank=True, help_text=_("Model groups this key may call; empty: all of its owner's."))
     allowed_routes = NamesField(
-        blank=True, help_text='Routes this key may call, such as ["/chat/completions", "info_routes"]; empty: all.'
+        blank=True, help_text=_('Routes this key may call, such as ["/chat/completions", "info_routes"]; empty: all.')
     )
-    aliases = ObjectField(blank=True, help_text='Other names for model groups, such as {"mine": "gpt-4o"}.')
-    budget_fallbacks = ObjectField(blank=True, help_text='Such as {"gpt-4o": ["gpt-4o-mini"]}.')
+    aliases = ObjectField(blank=True, help_text=_('Other names for model groups, such as {"mine": "gpt-4o"}.'))
+    budget_fallbacks = ObjectField(blank=True, help_text=_('Such as {"gpt-4o": ["gpt-4o-mini"]}.'))
     metadata = ObjectField(blank=True)
     permissions = ObjectField(blank=True)
     config = ObjectField(blank=True)
     router_settings = ObjectField(blank=True)
     allowed_cache_controls = NamesField(blank=True)
     blocked = models.BooleanField(default=False)
-    expires_at = models.DateTimeField(null=True, blank=True, help_text="Empty: never.")
+    expires_at = models.DateTimeField(null=True, blank=True, help_text=_("Empty: never."))
     auto_rotate = models.BooleanField(default=False)
     rotation_interval = models.CharField(max_length=32, blank=True, validators=[validate_duration])
     rotation_count = models.PositiveIntegerField(default=0, editable=False)
@@ -54,7 +55,7 @@ class VirtualKey(Limits, Stamps):
         blank=True,
         default="",
         editable=False,
-        help_text="After an automatic rotation: the new key, until its owner has collected it.",
+        help_text=_("After an automatic rotation: the new key, until its owner has collected it."),
     )
 
     class Meta:
@@ -79,7 +80,7 @@ class VirtualKey(Limits, Stamps):
     def clean(self) -> None:
         super().clean()
         if self.auto_rotate and not self.rotation_interval:
-            raise ValidationError({"rotation_interval": "A key that rotates by itself needs an interval."})
+            raise ValidationError({"rotation_interval": _("A key that rotates by itself needs an interval.")})
 
 
 class RetiredToken(models.Model):

@@ -3,6 +3,7 @@
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.db.models.functions import Lower
+from django.utils.translation import gettext_lazy as _
 
 from alerts.shapes import NamesField, ObjectField
 from teams.ids import new_id
@@ -10,20 +11,20 @@ from teams.models.grants import Budget, Limits, Stamps
 
 
 class Role(models.TextChoices):
-    PROXY_ADMIN = "proxy_admin", "Proxy admin"
-    PROXY_ADMIN_VIEWER = "proxy_admin_viewer", "Proxy admin, read only"
-    INTERNAL_USER = "internal_user", "Internal user"
-    INTERNAL_USER_VIEWER = "internal_user_viewer", "Internal user, read only"
+    PROXY_ADMIN = "proxy_admin", _("Proxy admin")
+    PROXY_ADMIN_VIEWER = "proxy_admin_viewer", _("Proxy admin, read only")
+    INTERNAL_USER = "internal_user", _("Internal user")
+    INTERNAL_USER_VIEWER = "internal_user_viewer", _("Internal user, read only")
 
 
 class User(AbstractUser, Limits, Stamps):
     """A person or service: the admin login and LiteLLM's internal user are one row. `id` is LiteLLM's `user_id`."""
 
-    id = models.CharField("user id", primary_key=True, max_length=255, default=new_id)
-    username = models.CharField(max_length=255, unique=True, help_text="For the login; the user id unless chosen.")
+    id = models.CharField(_("user id"), primary_key=True, max_length=255, default=new_id)
+    username = models.CharField(max_length=255, unique=True, help_text=_("For the login; the user id unless chosen."))
     alias = models.CharField(max_length=255, blank=True)
     role = models.CharField(max_length=32, choices=Role, default=Role.INTERNAL_USER)
-    allowed_models = NamesField(blank=True, help_text="Model groups this user's own keys may call; empty: all.")
+    allowed_models = NamesField(blank=True, help_text=_("Model groups this user's own keys may call; empty: all."))
     metadata = ObjectField(blank=True)
 
     class Meta:
@@ -45,11 +46,11 @@ class User(AbstractUser, Limits, Stamps):
 class Organization(Stamps):
     """A tenant above teams. `id` is LiteLLM's `organization_id`."""
 
-    id = models.CharField("organization id", primary_key=True, max_length=255, default=new_id)
+    id = models.CharField(_("organization id"), primary_key=True, max_length=255, default=new_id)
     alias = models.CharField(max_length=255)
     members = models.ManyToManyField(User, through="OrganizationMembership", related_name="organizations", blank=True)
     budget = models.ForeignKey(Budget, null=True, blank=True, on_delete=models.SET_NULL, related_name="organizations")
-    allowed_models = NamesField(blank=True, help_text="Model groups its teams may call; empty: all.")
+    allowed_models = NamesField(blank=True, help_text=_("Model groups its teams may call; empty: all."))
     metadata = ObjectField(blank=True)
 
     class Meta:
@@ -60,9 +61,9 @@ class Organization(Stamps):
 
 
 class OrganizationRole(models.TextChoices):
-    ADMIN = "org_admin", "Organization admin"
-    USER = "internal_user", "Member"
-    VIEWER = "internal_user_viewer", "Member, read only"
+    ADMIN = "org_admin", _("Organization admin")
+    USER = "internal_user", _("Member")
+    VIEWER = "internal_user_viewer", _("Member, read only")
 
 
 class OrganizationMembership(models.Model):
@@ -85,27 +86,31 @@ class OrganizationMembership(models.Model):
 class Team(Limits, Stamps):
     """`id` is LiteLLM's `team_id`: any text, a UUID unless chosen."""
 
-    id = models.CharField("team id", primary_key=True, max_length=255, default=new_id)
+    id = models.CharField(_("team id"), primary_key=True, max_length=255, default=new_id)
     alias = models.CharField(max_length=255, blank=True)
     organization = models.ForeignKey(
         Organization, null=True, blank=True, on_delete=models.CASCADE, related_name="teams"
     )
     members = models.ManyToManyField(User, through="Membership", related_name="teams", blank=True)
-    allowed_models = NamesField(blank=True, help_text="Model groups this team may call; empty: all.")
-    model_aliases = ObjectField(blank=True, help_text='Other names for model groups, such as {"fast": "gpt-4o-mini"}.')
+    allowed_models = NamesField(blank=True, help_text=_("Model groups this team may call; empty: all."))
+    model_aliases = ObjectField(
+        blank=True, help_text=_('Other names for model groups, such as {"fast": "gpt-4o-mini"}.')
+    )
     member_budget = models.ForeignKey(
         Budget,
         null=True,
         blank=True,
         on_delete=models.SET_NULL,
         related_name="default_of_teams",
-        help_text="Binds each member who has none of their own.",
+        help_text=_("Binds each member who has none of their own."),
     )
-    member_permissions = NamesField(blank=True, help_text='What members may do with keys, such as ["/key/generate"].')
-    default_member_models = NamesField(blank=True, help_text="Model groups of a member without a list of their own.")
+    member_permissions = NamesField(
+        blank=True, help_text=_('What members may do with keys, such as ["/key/generate"].')
+    )
+    default_member_models = NamesField(blank=True, help_text=_("Model groups of a member without a list of their own."))
     metadata = ObjectField(blank=True)
     router_settings = ObjectField(blank=True)
-    blocked = models.BooleanField(default=False, help_text="No key of this team may call a model.")
+    blocked = models.BooleanField(default=False, help_text=_("No key of this team may call a model."))
 
     class Meta:
         ordering = ["alias", "id"]
@@ -116,8 +121,8 @@ class Team(Limits, Stamps):
 
 
 class MemberRole(models.TextChoices):
-    ADMIN = "admin", "Team admin"
-    USER = "user", "Member"
+    ADMIN = "admin", _("Team admin")
+    USER = "user", _("Member")
 
 
 class Membership(models.Model):

@@ -3,14 +3,15 @@
 from typing import Any, NoReturn
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 
 class ActorSource(models.TextChoices):
-    ADMIN = "admin", "Admin"
-    API = "api", "API"
+    ADMIN = "admin", _("Admin")
+    API = "api", _("API")
     CONFIG = "config", "config.yaml"
-    COMMAND = "command", "Command"
-    SYSTEM = "system", "Scheduled job"
+    COMMAND = "command", _("Command")
+    SYSTEM = "system", _("Scheduled job")
 
 
 class AuditEntry(models.Model):
@@ -26,14 +27,14 @@ class AuditEntry(models.Model):
     object_type = models.CharField(max_length=64)
     object_id = models.CharField(max_length=255)
     object_label = models.CharField(max_length=255, blank=True)
-    source = models.CharField("from", max_length=16, choices=ActorSource)
-    actor_id = models.CharField("by", max_length=255, blank=True)
+    source = models.CharField(_("from"), max_length=16, choices=ActorSource)
+    actor_id = models.CharField(_("by"), max_length=255, blank=True)
     actor_role = models.CharField(max_length=32, blank=True)
-    actor_key = models.CharField("with key", max_length=255, blank=True, help_text="Its alias or masked name.")
+    actor_key = models.CharField(_("with key"), max_length=255, blank=True, help_text=_("Its alias or masked name."))
     actor_key_hash = models.CharField(max_length=64, blank=True)
     address = models.CharField(max_length=64, blank=True)
     changed_by = models.CharField(
-        max_length=255, blank=True, help_text="Whom the caller says it acts for (litellm-changed-by)."
+        max_length=255, blank=True, help_text=_("Whom the caller says it acts for (litellm-changed-by).")
     )
     before = models.JSONField(null=True)
     after = models.JSONField(null=True)
