@@ -1,11 +1,12 @@
 """App configuration."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class ProxyConfig(AppConfig):
     name = "proxy"
-    verbose_name = "Gateway"
+    verbose_name = _("Gateway")
 
     def ready(self) -> None:
         from alerts.services import check_settings_by, schedule  # noqa: PLC0415 - the models exist only now

@@ -3,20 +3,16 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from django.template.loader import render_to_string
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 from proxy.models import HealthCheck
 from proxy.standing import COLORS, NOTHING, Standing, State, ago
-from teams.admin.texts import dollars, minute
+from teams.admin.texts import badge, dollars, minute
 
 CHECKS_SHOWN = 10
 _ROW = "align-top border-t border-base-200 dark:border-base-800"
-
-
-def badge(text: str, color: str) -> SafeString:
-    return SafeString(render_to_string("unfold/helpers/label.html", {"text": text, "type": color}))
 
 
 def status_panel(standing: Standing, *, problem: str, now: datetime) -> SafeString:
@@ -25,25 +21,28 @@ def status_panel(standing: Standing, *, problem: str, now: datetime) -> SafeStri
 
 
 def _facts(standing: Standing, problem: str, *, now: datetime) -> Iterable[tuple[str, SafeString | str]]:
-    yield "State", badge(standing.text, COLORS.get(standing.state, "")) if standing.state != State.UNKNOWN else NOTHING
-    yield "Why", problem or NOTHING
-    yield "Last check", last_check(standing, now=now)
-    yield "In flight", standing.in_flight
-    yield "Last minute", f"{standing.requests} requests" if standing.live else NOTHING
+    yield (
+        _("State"),
+        badge(standing.text, COLORS.get(standing.state, "")) if standing.state != State.UNKNOWN else NOTHING,
+    )
+    yield _("Why"), problem or NOTHING
+    yield _("Last check"), last_check(standing, now=now)
+    yield _("In flight"), standing.in_flight
+    yield _("Last minute"), _("%(number)s requests") % {"number": standing.requests} if standing.live else NOTHING
     if live := standing.live:
-        yield "Tokens, last minute", f"{live['tokens_last_minute']:,}"
-        yield "Cooldowns in a row", str(live["cooldowns_in_a_row"] or NOTHING)
-        yield "Time to first token", _seconds(live["seconds_to_first_token"])
-        yield "Time a token", _seconds(live["seconds_per_token"])
+        yield _("Tokens, last minute"), f"{live['tokens_last_minute']:,}"
+        yield _("Cooldowns in a row"), str(live["cooldowns_in_a_row"] or NOTHING)
+        yield _("Time to first token"), _seconds(live["seconds_to_first_token"])
+        yield _("Time a token"), _seconds(live["seconds_per_token"])
     if built := standing.built:
-        yield "Provider and model", built.qualified_model
-        yield "Address", built.api_base or NOTHING
-        yield "Choice", weight_and_order(standing)
-        limits = (("rpm", built.rpm), ("tpm", built.tpm), ("in parallel", built.max_parallel))
-        yield "Limits", ", ".join(f"{limit:,} {name}" for name, limit in limits if limit is not None) or NOTHING
-        yield "Price of 1M tokens", standing.price
+        yield _("Provider and model"), built.qualified_model
+        yield _("Address"), built.api_base or NOTHING
+        yield _("Choice"), weight_and_order(standing)
+        limits = (("rpm", built.rpm), ("tpm", built.tpm), (_("in parallel"), built.max_parallel))
+        yield _("Limits"), ", ".join(f"{limit:,} {name}" for name, limit in limits if limit is not None) or NOTHING
+        yield _("Price of 1M tokens"), standing.price
         if built.budget_nano is not None:
-            yield "Budget", f"{dollars(built.budget_nano)} {built.budget_duration}".strip()
+            yield _("Budget"), f"{dollars(built.budget_nano)} {built.budget_duration}".strip()
 
 
 def weight_and_order(standing: Standing) -> str:
@@ -51,9 +50,9 @@ def weight_and_order(standing: Standing) -> str:
         return NOTHING
     parts = []
     if built.weight is not None:
-        parts.append(f"weight {built.weight:g}")
+        parts.append(_("weight %(weight)s") % {"weight": f"{built.weight:g}"})
     if built.tier is not None:
-        parts.append(f"order {built.tier}")
+        parts.append(_("order %(order)s") % {"order": built.tier})
     return ", ".join(parts) or NOTHING
 
 
@@ -66,7 +65,7 @@ def last_check(standing: Standing, *, now: datetime) -> SafeString | str:
 def checks_table(rows: Sequence[HealthCheck]) -> SafeString | str:
     if not rows:
         return NOTHING
-    head = ("Time", "Result", "Status", "Took", "By", "What went wrong")
+    head = (_("Time"), _("Result"), _("Status"), _("Took"), _("By"), _("What went wrong"))
     body = [
         (
             minute(row.checked_at), _result(row), str(row.status or NOTHING), f"{row.response_ms:,} ms", row.checked_by,
@@ -78,7 +77,7 @@ def checks_table(rows: Sequence[HealthCheck]) -> SafeString | str:
 
 
 def _result(row: HealthCheck) -> SafeString:
-    return badge("Healthy", "success") if row.healthy else badge("Unhealthy", "danger")
+    return badge(_("Healthy"), "success") if row.healthy else badge(_("Unhealthy"), "danger")
 
 
 def _seconds(value: float | None) -> str:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from asgiref.sync import async_to_sync
+from django.utils.translation import gettext as _
 
 from proxy import auth
 from proxy.core import errors
@@ -93,7 +94,7 @@ def preview(
     try:
         _ensure_allowed(question, principal, table, policy, now=now)
     except ApiError as error:
-        return {**answer, "error": told(error), "summary": f"Refused: {error.message}"}
+        return {**answer, "error": told(error), "summary": _("Refused: %(why)s") % {"why": error.message}}
     prospects = Prospects(question, principal, table, view, settings, find, crossings)
     group = prospects.group(table.resolve(auth.target_model(principal, question.model)))
     chains = {kind: list(prospects.chain(group.name, error)) for kind, error in _FAILURES.items()}
@@ -163,11 +164,18 @@ def _first_that_serves(chain: Sequence[Link]) -> str:
 
 def _summary(group: Prospect, served_by: str, settings: RouterSettings) -> str:
     eligible, all_of_them = len(group.selection.eligible), len(group.deployments)
+    facts = {
+        "group": group.name, "number": eligible, "all": all_of_them, "strategy": settings.routing_strategy,
+        "fallback": served_by,
+    }  # fmt: skip
     if eligible == all_of_them == 1:
-        return f"{group.name} would serve it by its only deployment."
+        return _("%(group)s would serve it by its only deployment.") % facts
     if eligible:
-        way = "it is the only one left" if eligible == 1 else f"by {settings.routing_strategy}"
-        return f"{group.name} would serve it: {eligible} of {all_of_them} deployments may be asked, {way}."
+        if eligible == 1:
+            said = _("%(group)s would serve it: 1 of %(all)d deployments may be asked, it is the only one left.")
+        else:
+            said = _("%(group)s would serve it: %(number)d of %(all)d deployments may be asked, by %(strategy)s.")
+        return said % facts
     if served_by:
-        return f"{group.name} has nobody to ask at the moment; the fallback {served_by} would serve it."
-    return f"Refused: {group.error.message if group.error else 'nobody may be asked.'}"
+        return _("%(group)s has nobody to ask at the moment; the fallback %(fallback)s would serve it.") % facts
+    return _("Refused: %(why)s") % {"why": group.error.message if group.error else _("nobody may be asked.")}

@@ -10,19 +10,22 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
 from proxy.core.routing import Skip
 from proxy.deployments import Deployment as Built
 from proxy.health_checks import latest
 from proxy.models import Deployment, HealthCheck
 from proxy.runtime import Runtime, running
 from proxy.state import RouterState
-from teams.admin.texts import dollars
+from teams.admin.texts import Text, dollars
 
 NOTHING = "-"
 
 
 class State(StrEnum):
-    """Values are what pages say; a cooldown says more."""
+    """In the words of pages, which are translated; a cooldown says more."""
 
     IN_SERVICE = "In service"
     DRAINED = "Drained"
@@ -40,6 +43,14 @@ COLORS: Mapping[str, str] = {
     State.ON_TRIAL: "warning",
     State.UNHEALTHY: "danger",
     State.LEFT_OUT: "danger",
+}
+_WORDS: Mapping[State, Text] = {
+    State.IN_SERVICE: gettext_lazy("In service"),
+    State.DRAINED: gettext_lazy("Drained"),
+    State.COOLING: gettext_lazy("Cooling down"),
+    State.ON_TRIAL: gettext_lazy("On trial after a cooldown"),
+    State.UNHEALTHY: gettext_lazy("Unhealthy"),
+    State.LEFT_OUT: gettext_lazy("Left out of the routing table"),
 }
 _STATES = {Skip.COOLDOWN: State.COOLING, Skip.PROBING: State.ON_TRIAL, Skip.UNHEALTHY: State.UNHEALTHY}
 
@@ -60,7 +71,12 @@ class Standing:
         if not self.live:
             return NOTHING
         failed = self.live["failures_last_minute"]
-        return f"{self.live['requests_last_minute']:,}" + (f", {failed:,} failed" if failed else "")
+        requests = f"{self.live['requests_last_minute']:,}"
+        return (
+            _("%(requests)s, %(failed)s failed") % {"requests": requests, "failed": f"{failed:,}"}
+            if failed
+            else requests
+        )
 
     @property
     def in_flight(self) -> str:
@@ -70,20 +86,20 @@ class Standing:
     def price(self) -> str:
         """Of a million tokens, or of whatever else is counted."""
         if self.built is None or self.built.price is None:
-            return NOTHING if self.built is None else "no price"
+            return NOTHING if self.built is None else _("no price")
         price = self.built.price.price
-        rates = [(price.input.base, "in"), (price.output.base, "out")]
+        rates: list[tuple[int, Text]] = [(price.input.base, _("in")), (price.output.base, _("out"))]
         if (others := price.others) is not None:
             rates += [(getattr(others, name) // part, said) for name, (part, said) in _UNITS.items()]
-        return ", ".join(f"{dollars(rate)} {said}" for rate, said in rates if rate) or "free"
+        return ", ".join(f"{dollars(rate)} {said}" for rate, said in rates if rate) or _("free")
 
 
 # Of rates for a million: what part of them is shown, and as what.
-_UNITS: Mapping[str, tuple[int, str]] = {
-    "image": (1_000_000, "an image"),
-    "millisecond": (1_000, "a second"),
-    "character": (1, "a million characters"),
-    "query": (1_000_000, "a query"),
+_UNITS: Mapping[str, tuple[int, Text]] = {
+    "image": (1_000_000, gettext_lazy("an image")),
+    "millisecond": (1_000, gettext_lazy("a second")),
+    "character": (1, gettext_lazy("a million characters")),
+    "query": (1_000_000, gettext_lazy("a query")),
 }
 
 
@@ -111,10 +127,11 @@ def _standing(
     if runtime and built:
         live = (runtime.state if runtime.state.knows(row.pk) else idle).describe(row.pk)
     state = _state(row, runtime, built)
-    text = str(state)
+    text = str(_WORDS.get(state, state))
     if state is State.COOLING:
         reason = str(live["cooldown_reason"]).replace("_", " ")
-        text = f"Cooling down {math.ceil(live['cooldown_seconds'])} s: {reason}"
+        facts = {"seconds": math.ceil(live["cooldown_seconds"]), "reason": reason}
+        text = _("Cooling down %(seconds)d s: %(reason)s") % facts
     return Standing(state=state, text=text, built=built, last=last, live=live)
 
 
@@ -132,7 +149,14 @@ def _state(row: Deployment, runtime: Runtime | None, built: Built | None) -> Sta
 def ago(at: datetime, *, now: datetime) -> str:
     """In the one unit that says most."""
     seconds = max(0, int((now - at).total_seconds()))
-    for size, name in ((86_400, "d"), (3600, "h"), (60, "min")):
+    for size, said in _AGO:
         if seconds >= size:
-            return f"{seconds // size} {name} ago"
-    return f"{seconds} s ago"
+            return str(said) % {"number": seconds // size}
+    return _("%(number)d s ago") % {"number": seconds}
+
+
+_AGO = (
+    (86_400, gettext_lazy("%(number)d d ago")),
+    (3600, gettext_lazy("%(number)d h ago")),
+    (60, gettext_lazy("%(number)d min ago")),
+)

@@ -11,6 +11,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from alerts.addresses import AddressRefused
@@ -25,6 +27,7 @@ from proxy.standing import COLORS, NOTHING, standings
 from teams.admin.filters import ChoiceFilter, FieldFilter
 from teams.admin.page import STAMPS, TECHNICAL, once_a_row
 from teams.admin.scope import GlobalPage
+from teams.admin.texts import said
 from teams.admin.verbs import Done, Verb, VerbPage
 from teams.errors import Invalid
 
@@ -53,14 +56,16 @@ class DeploymentForm(forms.ModelForm):  # type: ignore[type-arg]
             try:
                 ensure_addresses_allowed(params)
             except AddressRefused as refusal:
-                self.add_error("litellm_params", f"This model could take no request: {refusal}.")
+                self.add_error(
+                    "litellm_params", gettext("This model could take no request: %(why)s.") % {"why": refusal}
+                )
         return cleaned
 
 
 class ServiceFilter(FieldFilter):
-    title = "state"
+    title = _("state")
     parameter_name = "state"
-    options = (("in_service", "In service"), ("drained", "Drained"))
+    options = (("in_service", _("In service")), ("drained", _("Drained")))
 
     def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
         known = {"in_service": False, "drained": True}
@@ -71,40 +76,53 @@ def may_operate(request: HttpRequest, deployment: Deployment) -> bool:
     return bool(admin.site._registry[Deployment].has_change_permission(request, deployment))
 
 
-def drain(_: HttpRequest, deployment: Deployment, __: dict[str, Any]) -> Done:
+def drain(request: HttpRequest, deployment: Deployment, __: dict[str, Any]) -> Done:
     deployment.blocked = True
     deployment.save(update_fields=["blocked", "updated_at", "updated_by"])
     others = Deployment.objects.filter(model_name=deployment.model_name, blocked=False).exists()
-    warning = "" if others else f" Nothing is left in service for {deployment.model_name}."
-    return Done(f"{deployment} takes no new requests; those that are running finish.{warning}")
+    sentence = (
+        _("%(deployment)s takes no new requests; those that are running finish.")
+        if others
+        else _(
+            "%(deployment)s takes no new requests; those that are running finish. Nothing is left in service for "
+            "%(group)s."
+        )
+    )
+    return Done(said(sentence, deployment=deployment, group=deployment.model_name))
 
 
-def restore(_: HttpRequest, deployment: Deployment, __: dict[str, Any]) -> Done:
+def restore(request: HttpRequest, deployment: Deployment, __: dict[str, Any]) -> Done:
     deployment.blocked = False
     deployment.save(update_fields=["blocked", "updated_at", "updated_by"])
-    return Done(f"{deployment} is in service again.")
+    return Done(said(_("%(deployment)s is in service again."), deployment=deployment))
 
 
-def check_now(request: HttpRequest, deployment: Deployment, __: dict[str, Any]) -> Done:
+def check_now(request: HttpRequest, deployment: Deployment, given: dict[str, Any]) -> Done:
     now = timezone.now()
     try:
         built = build(deployment, now=now, defaults=health_checks.default_params())
     except ValueError as error:
-        raise Invalid(f"{deployment} cannot be asked: {error}") from None
-    ((_, found),) = health_checks.check([built], concurrency=1, checked_by=str(request.user.pk), at=now)
+        raise Invalid(
+            gettext("%(deployment)s cannot be asked: %(why)s") % {"deployment": deployment, "why": error}
+        ) from None
+    ((__, found),) = health_checks.check([built], concurrency=1, checked_by=str(request.user.pk), at=now)
     if not found.healthy:
-        raise Invalid(f"{deployment} does not answer as it should: {found.error}")
-    return Done(f"{deployment}: {found.note or f'it answered in {found.seconds * 1000:,.0f} ms'}.")
+        why = {"deployment": deployment, "why": found.error}
+        raise Invalid(gettext("%(deployment)s does not answer as it should: %(why)s") % why)
+    if found.note:
+        return Done(f"{deployment}: {found.note}.")
+    took = f"{found.seconds * 1000:,.0f}"
+    return Done(said(_("%(deployment)s: it answered in %(took)s ms."), deployment=deployment, took=took))
 
 
 VERBS = (
-    Verb(name="drain", title="Drain", icon="block", danger=True, for_many=True, may=may_operate, do=drain,
+    Verb(name="drain", title=_("Drain"), icon="block", danger=True, for_many=True, may=may_operate, do=drain,
          fits=lambda row: not row.blocked,
-         question="It takes no new requests on any process, within two seconds; those that are running finish."),
-    Verb(name="restore", title="Return to service", icon="play_arrow", for_many=True, may=may_operate, do=restore,
-         fits=lambda row: row.blocked, question="It takes requests again on every process, within two seconds."),
-    Verb(name="check_now", title="Check now", icon="stethoscope", slow=True, may=may_operate, do=check_now,
-         question="It is sent the smallest real request of its kind, which its provider bills."),
+         question=_("It takes no new requests on any process, within two seconds; those that are running finish.")),
+    Verb(name="restore", title=_("Return to service"), icon="play_arrow", for_many=True, may=may_operate, do=restore,
+         fits=lambda row: row.blocked, question=_("It takes requests again on every process, within two seconds.")),
+    Verb(name="check_now", title=_("Check now"), icon="stethoscope", slow=True, may=may_operate, do=check_now,
+         question=_("It is sent the smallest real request of its kind, which its provider bills.")),
 )  # fmt: skip
 
 
@@ -121,11 +139,11 @@ class DeploymentPage(VerbPage, GlobalPage):
     list_filter = (ServiceFilter, ("source", ChoiceFilter))
     list_filter_submit = True
     search_fields = ("id", "model_name")
-    search_help_text = "Id or model group"
+    search_help_text = _("Id or model group")
     fieldsets = (
-        ("Identity", {"fields": ("model_name", "id")}),
-        ("State", {"fields": ("status", "last_checks", "ledger")}),
-        ("Upstream", {"fields": ("litellm_params", "credentials", "model_info")}),
+        (_("Identity"), {"fields": ("model_name", "id")}),
+        (_("State"), {"fields": ("status", "last_checks", "ledger")}),
+        (_("Upstream"), {"fields": ("litellm_params", "credentials", "model_info")}),
         (
             TECHNICAL,
             {
@@ -151,61 +169,63 @@ class DeploymentPage(VerbPage, GlobalPage):
             row.sees_ledger = ledger is not None and ledger.has_view_permission(request)
         return row
 
-    @admin.display(description="upstream model")
+    @admin.display(description=_("upstream model"))
     def upstream_model(self, deployment: Deployment) -> str:
         params = deployment.litellm_params
         return str(params.get("model", "")) if isinstance(params, dict) else ""
 
-    @admin.display(description="provider")
+    @admin.display(description=_("provider"))
     def provider(self, row: Any) -> str:
         built = row.standing.built
         return built.provider.name if built else NOTHING
 
-    @display(description="state", ordering="blocked", label=COLORS)  # type: ignore[untyped-decorator]
+    @display(description=_("state"), ordering="blocked", label=COLORS)  # type: ignore[untyped-decorator]
     def state(self, row: Any) -> tuple[str, str]:
         return row.standing.state, row.standing.text
 
-    @admin.display(description="in flight")
+    @admin.display(description=_("in flight"))
     def in_flight(self, row: Any) -> str:
         return str(row.standing.in_flight)
 
-    @admin.display(description="requests, last minute")
+    @admin.display(description=_("requests, last minute"))
     def last_minute(self, row: Any) -> str:
         return str(row.standing.requests)
 
-    @admin.display(description="last check")
+    @admin.display(description=_("last check"))
     def last_check(self, row: Any) -> SafeString | str:
         return last_check(row.standing, now=timezone.now())
 
-    @admin.display(description="weight and order")
+    @admin.display(description=_("weight and order"))
     def choice(self, row: Any) -> str:
         return weight_and_order(row.standing)
 
-    @admin.display(description="price of 1M tokens")
+    @admin.display(description=_("price of 1M tokens"))
     def price(self, row: Any) -> str:
         return str(row.standing.price)
 
-    @admin.display(description="status")
+    @admin.display(description=_("status"))
     @once_a_row
     def status(self, deployment: Deployment) -> SafeString:
         now = timezone.now()
         standing = standings([deployment])[deployment.pk]
         return status_panel(standing, problem=_problem(deployment, now=now), now=now)
 
-    @admin.display(description="last checks")
+    @admin.display(description=_("last checks"))
     @once_a_row
     def last_checks(self, deployment: Deployment) -> SafeString | str:
         rows = HealthCheck.objects.filter(deployment_id=deployment.pk).order_by("-checked_at", "-id")
         return checks_table(list(rows[:CHECKS_SHOWN]))
 
-    @admin.display(description="ledger")
+    @admin.display(description=_("ledger"))
     def ledger(self, deployment: Any) -> SafeString | str:
         if not deployment.sees_ledger:
             return NOTHING
         since = (timezone.now() - LEDGER_LINKED).replace(microsecond=0).isoformat()
         query = {"deployment_id__exact": deployment.pk, "started_at__gte": since}
         address = reverse("admin:budgets_ledgerentry_changelist", query=query)
-        return format_html('<a href="{}" class="text-link">What it was asked in the last week</a>', address)
+        return format_html(
+            '<a href="{}" class="text-link">{}</a>', address, gettext("What it was asked in the last week")
+        )
 
 
 def _problem(deployment: Deployment, *, now: datetime) -> str:

@@ -10,6 +10,8 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
     UnfoldAdminIntegerFieldWidget,
     UnfoldAdminSelectWidget,
@@ -17,6 +19,7 @@ from unfold.widgets import (
     UnfoldBooleanWidget,
 )
 
+from proxy.admin.operations import OPERATIONS
 from proxy.admin.timeline import skipped_because, words
 from proxy.core.calls import clean
 from proxy.core.operations import Operation
@@ -36,16 +39,16 @@ if TYPE_CHECKING:
 
 _MOST_TAGS = 64
 _RETRIES = {
-    "server_error": "A server error or no connection",
-    "rate_limit": "A rate limit",
-    "timeout": "A time-out",
-    "authentication": "Credentials that are refused",
-    "bad_request": "A request that is refused",
+    "server_error": _("A server error or no connection"),
+    "rate_limit": _("A rate limit"),
+    "timeout": _("A time-out"),
+    "authentication": _("Credentials that are refused"),
+    "bad_request": _("A request that is refused"),
 }
 _FALLBACKS = {
-    "error": "When it fails",
-    "context_window": "When the prompt is too long",
-    "content_policy": "When its content policy refuses",
+    "error": _("When it fails"),
+    "context_window": _("When the prompt is too long"),
+    "content_policy": _("When its content policy refuses"),
 }
 
 
@@ -60,23 +63,30 @@ class _Autocomplete(KnownAutocomplete):
 
 
 class PreviewForm(forms.Form):
-    model = forms.CharField(max_length=255, widget=UnfoldAdminTextInputWidget, help_text="As a client would write it.")
+    model = forms.CharField(
+        label=_("Model"), max_length=255, widget=UnfoldAdminTextInputWidget, help_text=_("As a client would write it.")
+    )
     operation = forms.ChoiceField(
-        choices=[(one.value, words(one.value).capitalize()) for one in Operation],
+        label=_("Operation"),
+        choices=[(one.value, OPERATIONS[one]) for one in Operation],
         initial=Operation.CHAT,
         required=False,
         widget=UnfoldAdminSelectWidget,
     )
-    key = forms.ModelChoiceField(VirtualKey.objects.none(), required=False)
-    team = forms.ModelChoiceField(Team.objects.none(), required=False)
+    key = forms.ModelChoiceField(VirtualKey.objects.none(), label=_("Key"), required=False)
+    team = forms.ModelChoiceField(Team.objects.none(), label=_("Team"), required=False)
     tags = forms.CharField(
-        max_length=2000, required=False, widget=UnfoldAdminTextInputWidget, help_text="With commas between them."
+        label=_("Tags"),
+        max_length=2000,
+        required=False,
+        widget=UnfoldAdminTextInputWidget,
+        help_text=_("With commas between them."),
     )
     prompt_tokens = forms.IntegerField(
-        min_value=0, max_value=10**9, required=False, widget=UnfoldAdminIntegerFieldWidget,
-        help_text="How long the prompt is, for windows and limits.",
+        label=_("Prompt tokens"), min_value=0, max_value=10**9, required=False, widget=UnfoldAdminIntegerFieldWidget,
+        help_text=_("How long the prompt is, for windows and limits."),
     )  # fmt: skip
-    stream = forms.BooleanField(required=False, widget=UnfoldBooleanWidget)
+    stream = forms.BooleanField(label=_("Stream"), required=False, widget=UnfoldBooleanWidget)
 
     def __init__(self, *args: Any, request: HttpRequest, site: "AdminSite", **options: Any) -> None:
         super().__init__(*args, **options)
@@ -87,13 +97,13 @@ class PreviewForm(forms.Form):
             field.widget = _Autocomplete(link, site)
             field.widget.choices = field.choices
         self.fields["key"].required = not self._sees_everything
-        self.fields["key"].help_text = "Empty: the master key." if self._sees_everything else ""
-        self.fields["team"].help_text = "Ask as a key of this team would; of a key, it can only be its own."
+        self.fields["key"].help_text = _("Empty: the master key.") if self._sees_everything else ""
+        self.fields["team"].help_text = _("Ask as a key of this team would; of a key, it can only be its own.")
 
     def clean_tags(self) -> tuple[str, ...]:
         found = [clean(tag.strip()) for tag in self.cleaned_data["tags"].split(",")]
         if len(found) > _MOST_TAGS:
-            raise ValidationError(f"At most {_MOST_TAGS}.")
+            raise ValidationError(gettext("At most %(most)d.") % {"most": _MOST_TAGS})
         return tuple(dict.fromkeys(filter(None, found)))
 
     def question(self) -> Question:
@@ -111,7 +121,7 @@ class PreviewForm(forms.Form):
         key, team = self.cleaned_data["key"], self.cleaned_data["team"]
         principal = runtime.keys.admin if key is None else runtime.keys.find(key.token_hash, now=timezone.now())
         if principal is None:
-            raise ApiError("The gateway does not know this key yet. Try again in some seconds.")
+            raise ApiError(gettext("The gateway does not know this key yet. Try again in some seconds."))
         return principal if team is None else runtime.keys.in_team(principal, team.pk)
 
 
@@ -124,7 +134,7 @@ def preview_page(page: Page, request: HttpRequest) -> HttpResponse:
     request.current_app = page.admin_site.name
     context = {
         **page.admin_site.each_context(request),
-        "title": "Route preview",
+        "title": _("Route preview"),
         "form": form,
         "answer": answer,
         "shown": answer and _shown(page, request, answer),
@@ -136,7 +146,7 @@ def _answer(form: PreviewForm) -> dict[str, Any] | None:
     try:
         runtime = running()
     except RuntimeError:
-        form.add_error(None, "No gateway runs in this process, so there is nobody who would know.")
+        form.add_error(None, gettext("No gateway runs in this process, so there is nobody who would know."))
         return None
     try:
         return preview_now(form.question(), form.principal(runtime), runtime=runtime, now=timezone.now())

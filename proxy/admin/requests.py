@@ -12,9 +12,11 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 from unfold.paginator import InfinitePaginator
 
 from budgets.models import LedgerEntry
+from proxy.admin.operations import OPERATIONS
 from proxy.admin.previews import preview_page
 from proxy.admin.timeline import timeline
 from proxy.core.operations import Operation
@@ -33,14 +35,14 @@ _LONG = ("steps", "message", "tags")
 class OutcomeFilter(FieldFilter):
     """What an index knows: whatever is not a plain success is marked when it is written."""
 
-    title = "outcome"
+    title = _("outcome")
     parameter_name = "outcome"
     options = (
-        ("failed", "Failed"),
-        ("4xx", "Failed with 4xx"),
-        ("5xx", "Failed with 5xx"),
-        ("mended", "Answered after a retry or a fallback"),
-        ("plain", "Answered at once"),
+        ("failed", _("Failed")),
+        ("4xx", _("Failed with 4xx")),
+        ("5xx", _("Failed with 5xx")),
+        ("mended", _("Answered after a retry or a fallback")),
+        ("plain", _("Answered at once")),
     )
 
     def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
@@ -55,9 +57,9 @@ class OutcomeFilter(FieldFilter):
 
 
 class OperationFilter(FieldFilter):
-    title = "operation"
+    title = _("operation")
     parameter_name = "operation_is"
-    options = tuple((operation.value, operation.value.replace("_", " ").capitalize()) for operation in Operation)
+    options = tuple((operation.value, OPERATIONS[operation]) for operation in Operation)
 
     def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
         return queryset.filter(operation=self.value()) if self.value() else queryset
@@ -72,16 +74,16 @@ class RequestTracePage(Page):
     list_filter = (OutcomeFilter, OperationFilter, ("at", DateFieldListFilter))
     list_filter_submit = True
     search_fields = ("call_id",)
-    search_help_text = "A call id or request id, the alias of a key, or the model that was asked for: all of it"
+    search_help_text = _("A call id or request id, the alias of a key, or the model that was asked for: all of it")
     facts = ("time", "outcome", "way", "took", "cost", "what_happened", "ledger")
     fieldsets = (
-        ("What happened", {"fields": ("time", "outcome", "message", "what_happened")}),
+        (_("What happened"), {"fields": ("time", "outcome", "message", "what_happened")}),
         (
-            "What was asked",
+            _("What was asked"),
             {"fields": (("model", "operation"), ("model_group", "deployment"), ("stream", "route"), "tags")},
         ),
-        ("Who asked", {"fields": (("key_alias", "user_id"), ("team_id", "end_user"))}),
-        ("What it cost", {"fields": (("cost", "price"), "ledger")}),
+        (_("Who asked"), {"fields": (("key_alias", "user_id"), ("team_id", "end_user"))}),
+        (_("What it cost"), {"fields": (("cost", "price"), "ledger")}),
         (TECHNICAL, {"classes": ["collapse"], "fields": (("call_id", "id"), "key_hash")}),
     )
 
@@ -145,40 +147,40 @@ class RequestTracePage(Page):
         found = page.get_queryset(request).filter(pk__in=ids).order_by().values_list("pk", flat=True)
         return {str(pk): reverse(name, args=[quote(pk)]) for pk in found}
 
-    @display(description="time")
+    @display(description=_("time"))
     def time(self, row: RequestTrace) -> SafeString:
         return unbroken(timezone.localtime(row.at).strftime("%Y-%m-%d %H:%M:%S"))
 
-    @display(description="status")
+    @display(description=_("status"))
     def outcome(self, row: RequestTrace) -> SafeString:
         shown = {"type": _STATUSES.get(row.status // 100), "text": f"{row.status} {row.error_class}".strip()}
         return render_to_string("unfold/helpers/label.html", shown)
 
-    @display(description="model, deployment")
+    @display(description=_("model, deployment"))
     def way(self, row: RequestTrace) -> SafeString | str:
         asked = row.model or "-"
         if not row.deployment:
             return asked
         return format_html('{} <span class="text-subtle">→ {}</span>', asked, shortened(row.deployment))
 
-    @display(description="took")
+    @display(description=_("took"))
     def took(self, row: RequestTrace) -> SafeString:
         return unbroken(f"{row.seconds:.2f} s" if row.seconds >= 1 else f"{row.seconds * 1000:.1f} ms")
 
-    @display(description="cost")
+    @display(description=_("cost"))
     def cost(self, row: RequestTrace) -> str:
         return dollars(row.amount_nano) if row.amount_nano else "-"
 
-    @display(description="key")
+    @display(description=_("key"))
     def caller(self, row: RequestTrace) -> str:
         return row.key_alias or (f"{row.key_hash[:8]}…" if len(row.key_hash) == 64 else row.key_hash)
 
-    @display(description="steps")
+    @display(description=_("steps"))
     def what_happened(self, row: Any) -> SafeString:
         moments = [(moment, row.deployment_pages.get(moment.deployment)) for moment in row.moments]
         return render_to_string("admin/proxy/requesttrace/timeline.html", {"moments": moments})
 
-    @display(description="ledger")
+    @display(description=_("ledger"))
     def ledger(self, row: Any) -> SafeString:
         entries = [
             {

@@ -228,7 +228,7 @@ def _lines(entry: Any) -> list[str]:
 
 def sources(settings: Mapping[str, Stored]) -> list[dict[str, str]]:
     """Where each list is set, and what is wrong with it."""
-    labels = dict(Source.choices)
+    labels = {value: str(label) for value, label in Source.choices}
     return [
         {
             "title": one.title,

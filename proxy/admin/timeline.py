@@ -1,31 +1,42 @@
-"""The steps of a request's trace as sentences. Pure; whatever a step holds, there is something to read."""
+"""The steps of a request's trace as sentences; whatever a step holds, there is something to read."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from teams.admin.texts import Text
 
 Step = Mapping[str, Any]
 GOOD, BAD, DOUBT, PLAIN = "success", "danger", "warning", "info"
 # Of a big group, the first say enough.
 _MOST_SKIPPED = 20
 
+# Of what the request path notes in English.
+_BECAUSE: Mapping[str, Text] = {
+    "the key may not call it": gettext_lazy("the key may not call it"),
+    "the client stops waiting before": gettext_lazy("the client stops waiting before"),
+    "the retry budget is spent": gettext_lazy("the retry budget is spent"),
+}
 # Why a deployment was passed over, in words (proxy.core.routing.Skip).
-SKIPPED: Mapping[str, str] = {
-    "drained": "blocked",
-    "operation": "its provider cannot do this",
-    "no_price": "its price is unknown",
-    "unhealthy": "failed its health check",
-    "cooldown": "cooling down",
-    "budget": "over its budget",
-    "parallel": "has as many requests as it may have at once",
-    "rpm": "at its limit of requests per minute",
-    "tpm": "at its limit of tokens per minute",
-    "context_window": "the prompt is longer than it takes",
-    "region": "in another region",
-    "tags": "its tags do not fit",
-    "tried": "failed this request before",
-    "probing": "on trial after a cooldown",
-    "order": "comes later in the order",
+SKIPPED: Mapping[str, Text] = {
+    "drained": gettext_lazy("blocked"),
+    "operation": gettext_lazy("its provider cannot do this"),
+    "no_price": gettext_lazy("its price is unknown"),
+    "unhealthy": gettext_lazy("failed its health check"),
+    "cooldown": gettext_lazy("cooling down"),
+    "budget": gettext_lazy("over its budget"),
+    "parallel": gettext_lazy("has as many requests as it may have at once"),
+    "rpm": gettext_lazy("at its limit of requests per minute"),
+    "tpm": gettext_lazy("at its limit of tokens per minute"),
+    "context_window": gettext_lazy("the prompt is longer than it takes"),
+    "region": gettext_lazy("in another region"),
+    "tags": gettext_lazy("its tags do not fit"),
+    "tried": gettext_lazy("failed this request before"),
+    "probing": gettext_lazy("on trial after a cooldown"),
+    "order": gettext_lazy("comes later in the order"),
 }
 
 
@@ -47,7 +58,12 @@ def timeline(steps: Any) -> list[Moment]:
 
 
 def skipped_because(reason: Any) -> str:
-    return SKIPPED.get(str(reason), words(reason))
+    return str(SKIPPED.get(str(reason), words(reason)))
+
+
+def _because(step: Step) -> Text:
+    reason = str(step.get("because"))
+    return _BECAUSE.get(reason, reason)
 
 
 def words(name: Any) -> str:
@@ -61,9 +77,14 @@ def _moment(step: Step) -> Moment:
 def _select(step: Step) -> Moment:
     chosen, group = str(step.get("chosen") or ""), step.get("model_group")
     if not chosen:
-        return Moment("chosen", BAD, f"Nobody in {group} could be asked", details=tuple(_skipped(step)))
-    several = f" among {step.get('eligible')} by {step.get('strategy')}" if step.get("eligible") != 1 else ""
-    return Moment("chosen", PLAIN, f"of {group} was chosen{several}", chosen, tuple(_skipped(step)))
+        said = _("Nobody in %(group)s could be asked") % {"group": group}
+        return Moment(_("chosen"), BAD, said, details=tuple(_skipped(step)))
+    facts = {"group": group, "number": step.get("eligible"), "strategy": step.get("strategy")}
+    if facts["number"] == 1:
+        said = _("of %(group)s was chosen") % facts
+    else:
+        said = _("of %(group)s was chosen among %(number)s by %(strategy)s") % facts
+    return Moment(_("chosen"), PLAIN, said, chosen, tuple(_skipped(step)))
 
 
 def _skipped(step: Step) -> Iterator[str]:
@@ -71,26 +92,30 @@ def _skipped(step: Step) -> Iterator[str]:
     skipped: Sequence[Any] = found if isinstance(found, list) else ()
     for one in skipped[:_MOST_SKIPPED]:
         if isinstance(one, Mapping):
-            yield f"{one.get('deployment')} was passed over: {skipped_because(one.get('reason'))}"
+            facts = {"deployment": one.get("deployment"), "why": skipped_because(one.get("reason"))}
+            yield _("%(deployment)s was passed over: %(why)s") % facts
     if (more := _number(step.get("skipped_count")) - len(skipped[:_MOST_SKIPPED])) > 0:
-        yield f"and {more:g} more"
+        yield _("and %(number)s more") % {"number": f"{more:g}"}
 
 
 def _attempt(step: Step) -> Moment:
     failed = bool(step.get("error")) or step.get("status") != 200
-    came_of_it = f"failed with {step.get('status')} {step.get('error', '')}".rstrip() if failed else "answered"
+    error = f"{step.get('status')} {step.get('error', '')}".rstrip()
+    facts = {"model": f"{step.get('provider')}/{step.get('model')}", "error": error}
+    facts["took"] = _duration(step.get("took_ms"))
     details = []
     if "first_token_ms" in step:
-        details.append(f"First token after {_duration(step['first_token_ms'])}")
+        details.append(_("First token after %(took)s") % {"took": _duration(step["first_token_ms"])})
     cooldown = step.get("cooldown")
     if isinstance(cooldown, Mapping):
-        seconds = _number(cooldown.get("seconds"))
-        details.append(f"It cools down for {seconds:g} s: {words(cooldown.get('reason'))}")
+        cooled = {"seconds": f"{_number(cooldown.get('seconds')):g}", "reason": words(cooldown.get("reason"))}
+        details.append(_("It cools down for %(seconds)s s: %(reason)s") % cooled)
     return Moment(
         # The ledger counts from 0, people from 1.
-        f"attempt {_number(step.get('attempt')) + 1:g}",
+        _("attempt %(number)s") % {"number": f"{_number(step.get('attempt')) + 1:g}"},
         BAD if failed else GOOD,
-        f"({step.get('provider')}/{step.get('model')}) {came_of_it} after {_duration(step.get('took_ms'))}",
+        (_("(%(model)s) failed with %(error)s after %(took)s") if failed else _("(%(model)s) answered after %(took)s"))
+        % facts,
         str(step.get("deployment") or ""),
         tuple(details),
     )
@@ -98,37 +123,42 @@ def _attempt(step: Step) -> Moment:
 
 def _retry(step: Step) -> Moment:
     pause = _number(step.get("delay_seconds"))
-    when = f"after {pause:g} s" if pause else "at once"
-    return Moment("retry", DOUBT, f"Tried again {when}, retry {step.get('number')} of {step.get('of')}")
+    facts = {"pause": f"{pause:g}", "number": step.get("number"), "most": step.get("of")}
+    if pause:
+        said = _("Tried again after %(pause)s s, retry %(number)s of %(most)s") % facts
+    else:
+        said = _("Tried again at once, retry %(number)s of %(most)s") % facts
+    return Moment(_("retry"), DOUBT, said)
 
 
 def _no_retry(step: Step) -> Moment:
-    return Moment("no retry", DOUBT, f"Not tried again: {step.get('because')}")
+    return Moment(_("no retry"), DOUBT, _("Not tried again: %(why)s") % {"why": _because(step)})
 
 
 def _fallback(step: Step) -> Moment:
-    return Moment(
-        "fallback", DOUBT, f"Fell back from {step.get('after')} to {step.get('model_group')}: {step.get('because')}"
-    )
+    facts = {"former": step.get("after"), "group": step.get("model_group"), "why": _because(step)}
+    return Moment(_("fallback"), DOUBT, _("Fell back from %(former)s to %(group)s: %(why)s") % facts)
 
 
 def _fallback_denied(step: Step) -> Moment:
-    return Moment("no fallback", DOUBT, f"The fallback {step.get('model_group')} was left out: {step.get('because')}")
+    facts = {"group": step.get("model_group"), "why": _because(step)}
+    return Moment(_("no fallback"), DOUBT, _("The fallback %(group)s was left out: %(why)s") % facts)
 
 
 def _alias(step: Step) -> Moment:
-    return Moment("alias", PLAIN, f"{step.get('asked')} stands for {step.get('model_group')}")
+    facts = {"asked": step.get("asked"), "group": step.get("model_group")}
+    return Moment(_("alias"), PLAIN, _("%(asked)s stands for %(group)s") % facts)
 
 
 def _hedge(step: Step) -> Moment:
-    return Moment(
-        "second", DOUBT, f"was asked as well after {_number(step.get('after_seconds')):g} s without an answer",
-        str(step.get("deployment") or ""),
-    )  # fmt: skip
+    said = _("was asked as well after %(seconds)s s without an answer")
+    facts = {"seconds": f"{_number(step.get('after_seconds')):g}"}
+    return Moment(_("second"), DOUBT, said % facts, str(step.get("deployment") or ""))
 
 
 def _refused(step: Step) -> Moment:
-    return Moment("refused", BAD, f"The client was told {step.get('status')} {step.get('error')}")
+    facts = {"status": step.get("status"), "error": step.get("error")}
+    return Moment(_("refused"), BAD, _("The client was told %(status)s %(error)s") % facts)
 
 
 def _other(step: Step) -> Moment:

@@ -1,5 +1,6 @@
 """The gateway's rows: deployments and settings, and what became of each request."""
 
+from proxy.models import labels
 from proxy.models.deployments import ConfigField, Deployment, Section, Source, validate_params
 from proxy.models.health_checks import HealthCheck, HealthRun
 from proxy.models.traces import RequestTrace
@@ -12,5 +13,6 @@ __all__ = [
     "RequestTrace",
     "Section",
     "Source",
+    "labels",
     "validate_params",
 ]

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from alerts.encrypted import EncryptedTextField
 from alerts.shapes import ObjectField
@@ -15,14 +16,14 @@ from teams.secrets import is_secret_name
 
 class Source(models.TextChoices):
     CONFIG = "config", "config.yaml"
-    ADMIN = "admin", "Admin"
-    API = "api", "API"
+    ADMIN = "admin", _("Admin")
+    API = "api", _("API")
 
 
 def validate_params(value: Any) -> None:
     model = value.get("model") if isinstance(value, dict) else None
     if not isinstance(model, str) or not model:
-        raise ValidationError('It needs a model, such as {"model": "openai/gpt-4o"}.')
+        raise ValidationError(_('It needs a model, such as {"model": "openai/gpt-4o"}.'))
 
 
 class Deployment(Stamps):
@@ -31,17 +32,19 @@ class Deployment(Stamps):
     `litellm_params` are LiteLLM's, without secrets; `os.environ/NAME` is resolved when the routing table is built.
     """
 
-    id = models.CharField("deployment id", primary_key=True, max_length=255, default=new_id)
-    model_name = models.CharField("model group", max_length=255, db_index=True)
+    id = models.CharField(_("deployment id"), primary_key=True, max_length=255, default=new_id)
+    model_name = models.CharField(_("model group"), max_length=255, db_index=True)
     litellm_params = ObjectField(
-        validators=[validate_params], help_text='LiteLLM\'s litellm_params, such as {"model": "openai/gpt-4o"}.'
+        validators=[validate_params], help_text=_('LiteLLM\'s litellm_params, such as {"model": "openai/gpt-4o"}.')
     )
     credentials = EncryptedTextField(
         blank=True,
-        help_text="The provider's API key, or a JSON object of all secret parameters; os.environ/NAME is a variable.",
+        help_text=_(
+            "The provider's API key, or a JSON object of all secret parameters; os.environ/NAME is a variable."
+        ),
     )
     model_info = ObjectField(blank=True)
-    blocked = models.BooleanField(default=False, help_text="Takes no requests.")
+    blocked = models.BooleanField(default=False, help_text=_("Takes no requests."))
     source = models.CharField(max_length=16, choices=Source, default=Source.ADMIN, editable=False)
 
     class Meta:
