@@ -44,7 +44,7 @@ COLORS: Mapping[str, str] = {
     State.UNHEALTHY: "danger",
     State.LEFT_OUT: "danger",
 }
-_WORDS: Mapping[State, Text] = {
+WORDS: Mapping[State, Text] = {
     State.IN_SERVICE: gettext_lazy("In service"),
     State.DRAINED: gettext_lazy("Drained"),
     State.COOLING: gettext_lazy("Cooling down"),
@@ -127,7 +127,7 @@ def _standing(
     if runtime and built:
         live = (runtime.state if runtime.state.knows(row.pk) else idle).describe(row.pk)
     state = _state(row, runtime, built)
-    text = str(_WORDS.get(state, state))
+    text = str(WORDS.get(state, state))
     if state is State.COOLING:
         reason = str(live["cooldown_reason"]).replace("_", " ")
         facts = {"seconds": math.ceil(live["cooldown_seconds"]), "reason": reason}

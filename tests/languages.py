@@ -6,6 +6,7 @@ What it wrote without a translation, a person fills in before it is run again.
 
 import ast
 import os
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -98,7 +99,8 @@ def _plain(call: ast.Call, place: int | None, where: str) -> str | None:
 
 
 def _of_template(path: Path) -> Iterator[Marked]:
-    template: Template = engines["django"].from_string(path.read_text()).template  # type: ignore[attr-defined]
+    source = path.read_text()
+    template: Template = engines["django"].from_string(source).template  # type: ignore[attr-defined]
     plain: list[TranslateNode] = template.nodelist.get_nodes_by_type(TranslateNode)  # type: ignore[assignment]
     blocks: list[BlockTranslateNode] = template.nodelist.get_nodes_by_type(BlockTranslateNode)  # type: ignore[assignment]
     for node in plain:
@@ -109,6 +111,11 @@ def _of_template(path: Path) -> Iterator[Marked]:
         one, _ = block.render_token_list(block.singular)
         many = block.render_token_list(block.plural)[0] if block.plural else None
         yield _context(block), one, many
+    for argument in _ARGUMENT.finditer(source):
+        yield None, argument[2], None
+
+
+_ARGUMENT = re.compile(r"""\b_\((['"])(.+?)\1\)""")
 
 
 def _context(node: TranslateNode | BlockTranslateNode) -> str | None:

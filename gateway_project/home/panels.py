@@ -19,7 +19,7 @@ from budgets.standing_panel import Bar, bar_of, cents
 from budgets.traffic import Traffic
 from gateway_project.navigation import may_view
 from proxy.service import service
-from proxy.standing import COLORS, State, ago
+from proxy.standing import COLORS, WORDS, State, ago
 from teams.admin.reach import reach_of
 from teams.admin.texts import dollars
 from teams.desks import desk_of_user
@@ -90,7 +90,9 @@ def deployments() -> Panel:
     found = service()
     total = sum(found.states.values())
     states = ", ".join(
-        f"{found.states[state]:,} {state.lower()}" for state in State if found.states[state] and state != State.UNKNOWN
+        _("%(number)s %(state)s") % {"number": f"{found.states[state]:,}", "state": str(word).lower()}
+        for state, word in WORDS.items()
+        if found.states[state]
     )
     models = ngettext("%(number)d model", "%(number)d models", found.models) % {"number": found.models}
     said = f"{models}: {states}" if states else models
