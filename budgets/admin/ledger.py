@@ -102,16 +102,16 @@ class OrganizationFilter(SimpleListFilter):
 
 
 class ProviderFilter(SimpleListFilter):
-    """Those with a price, and those of the last two days' sums: the ledger would be read whole to name all of its."""
+    """Those with a price, and those of some of the last two days' sums: to name all, the ledger would be read whole."""
 
     title = "provider"
     parameter_name = "provider"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         yesterday = timezone.now().date() - timedelta(days=1)
-        priced = PriceSnapshot.objects.order_by().values_list("provider")
-        lately = DailySpend.objects.filter(facet=Facet.CALLS, day__gte=yesterday).order_by().values_list("provider")
-        names = {name for (name,) in priced.union(lately)} | {self.value() or ""}
+        priced = PriceSnapshot.objects.order_by().values_list("provider", flat=True).distinct()
+        lately = DailySpend.objects.filter(facet=Facet.CALLS, day__gte=yesterday).order_by()
+        names = {*priced, *lately.values_list("provider", flat=True)[:_MOST_LATELY], self.value() or ""}
         return [(name, name) for name in sorted(names - {""})]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[LedgerEntry]) -> QuerySet[LedgerEntry]:
@@ -133,7 +133,7 @@ class PriceFilter(SimpleListFilter):
         return queryset.exclude(price=None) if self.value() == "known" else queryset
 
 
-_MOST_CHOICES = 100
+_MOST_CHOICES, _MOST_LATELY = 100, 10_000
 _NEEDS_NO_PRICE = (Basis.NONE, Basis.CORRECTION)
 
 

@@ -112,6 +112,15 @@ class LedgerEntry(models.Model):
         indexes = [
             models.Index(fields=["call_id"], name="ledger_call_id"),
             models.Index(fields=["started_at"], name="ledger_started_at"),
+            # What hardly any entry is costs the others nothing, and is not looked for among all of them.
+            models.Index(fields=["started_at"], condition=models.Q(basis="correction"), name="ledger_corrections"),
+            models.Index(fields=["started_at"], condition=models.Q(key_hash=HEALTH_CHECK_KEY), name="ledger_health"),
+            models.Index(fields=["unit", "started_at"], condition=models.Q(unit__gt=""), name="ledger_units"),
+            models.Index(
+                fields=["organization_id", "started_at"],
+                condition=models.Q(organization_id__gt=""),
+                name="ledger_organizations",
+            ),
         ]
 
     def __str__(self) -> str:
