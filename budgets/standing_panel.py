@@ -6,6 +6,8 @@ from datetime import datetime, timedelta, tzinfo
 
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from budgets.core.thresholds import SOFT
 from budgets.standing import Standing
@@ -40,12 +42,13 @@ def standing_panel(found: Sequence[Standing], *, ever_nano: int, now: datetime, 
 def standing_cell(found: Sequence[Standing], *, ever_nano: int) -> SafeString:
     """For a column of a list: the main window, or what was spent ever."""
     if not found:
-        return unbroken(f"{cents(ever_nano)} ever" if ever_nano else "-")
+        return unbroken(_("%(spent)s ever") % {"spent": cents(ever_nano)} if ever_nano else "-")
     one = found[0]
     if one.max_nano is None:
         return unbroken(cents(one.spent_nano))
     per = f" / {one.window}" if one.window else ""
-    context = {"bar": bar_of(one), "text": f"{cents(one.spent_nano)} of {dollars(one.max_nano)}{per}", "thin": True}
+    text = _("%(spent)s of %(limit)s") % {"spent": cents(one.spent_nano), "limit": f"{dollars(one.max_nano)}{per}"}
+    context = {"bar": bar_of(one), "text": text, "thin": True}
     return SafeString(render_to_string("admin/budgets/bar.html", context))
 
 
@@ -78,7 +81,7 @@ def _part(amount: int, whole: int | None) -> int:
 
 def _window(one: Standing, *, zone: tzinfo, now: datetime) -> dict[str, object]:
     return {
-        "title": f"Per {one.window}" if one.window else "Without reset",
+        "title": _("Per %(window)s") % {"window": one.window} if one.window else _("Without reset"),
         "model": one.model,
         "bar": bar_of(one) if one.max_nano is not None or one.soft_nano is not None else None,
         "text": _spent(one),
@@ -91,50 +94,58 @@ def _window(one: Standing, *, zone: tzinfo, now: datetime) -> dict[str, object]:
 def _spent(one: Standing) -> str:
     spent = cents(one.spent_nano)
     if one.max_nano is None:
-        return f"{spent} spent, no limit"
+        return _("%(spent)s spent, no limit") % {"spent": spent}
     share = f", {one.spent_nano * 100 // one.max_nano} %" if one.max_nano else ""
-    return f"{spent} of {dollars(one.max_nano)}{share}"
+    return _("%(spent)s of %(limit)s") % {"spent": spent, "limit": f"{dollars(one.max_nano)}{share}"}
 
 
 def _period(one: Standing, *, zone: tzinfo, now: datetime) -> str:
     if one.ends is None:
-        return "Counts everything from the beginning."
-    return f"Since {instant(one.period_start, zone)}, resets {instant(one.ends, zone)} ({_in(one.ends - now)})."
+        return _("Counts everything from the beginning.")
+    facts = {"start": instant(one.period_start, zone), "end": instant(one.ends, zone), "left": _in(one.ends - now)}
+    return _("Since %(start)s, resets %(end)s (%(left)s).") % facts
 
 
 def _threshold(name: str) -> dict[str, str]:
     if name == SOFT:
-        return {"text": "soft budget", "type": "warning"}
+        return {"text": _("soft budget"), "type": "warning"}
     return {"text": f"{name} %", "type": "danger" if int(name) >= 100 else "warning" if int(name) >= 80 else "info"}
 
 
 def _marks(one: Standing, *, zone: tzinfo) -> list[str]:
     found = []
     if one.soft_nano is not None:
-        found.append(f"Soft budget at {dollars(one.soft_nano)}.")
+        found.append(_("Soft budget at %(amount)s.") % {"amount": dollars(one.soft_nano)})
     if one.increase_nano:
-        until = f"until {instant(one.increase_until, zone)}" if one.increase_until else "until it is taken back"
-        found.append(f"Contains a temporary increase of {dollars(one.increase_nano)} {until}.")
+        amount = dollars(one.increase_nano)
+        if one.increase_until:
+            facts = {"amount": amount, "until": instant(one.increase_until, zone)}
+            found.append(_("Contains a temporary increase of %(amount)s until %(until)s.") % facts)
+        else:
+            said = _("Contains a temporary increase of %(amount)s until it is taken back.")
+            found.append(said % {"amount": amount})
     return found
 
 
 def _forecast(one: Standing, *, zone: tzinfo, now: datetime) -> str:
     found = one.projection
     if found is None:
-        return "No forecast: it needs three whole days with some spending among the last 28."
+        return _("No forecast: it needs three whole days with some spending among the last 28.")
     parts = []
     if found.spend_at_end_nano is not None:
-        parts.append(f"{cents(found.spend_at_end_nano)} by the end of the period")
+        parts.append(_("%(amount)s by the end of the period") % {"amount": cents(found.spend_at_end_nano)})
     if one.max_nano is not None:
         parts.append(_exhausted(found.exhausted_at, zone=zone, now=now))
-    told = ", ".join(parts) or "nothing to run out of"
-    return f"Forecast from the last {found.days_seen} days: {told}."
+    told = ", ".join(parts) or _("nothing to run out of")
+    return _("Forecast from the last %(days)d days: %(told)s.") % {"days": found.days_seen, "told": told}
 
 
 def _exhausted(at: datetime | None, *, zone: tzinfo, now: datetime) -> str:
     if at is None:
-        return "the budget lasts"
-    return "the budget is used up" if at <= now else f"used up {instant(at, zone)} ({_in(at - now)})"
+        return _("the budget lasts")
+    if at <= now:
+        return _("the budget is used up")
+    return _("used up %(at)s (%(left)s)") % {"at": instant(at, zone), "left": _in(at - now)}
 
 
 def cents(nano: int) -> str:
@@ -147,7 +158,10 @@ def instant(at: datetime, zone: tzinfo) -> str:
 
 
 def _in(left: timedelta) -> str:
-    for unit, name in ((timedelta(days=1), "day"), (timedelta(hours=1), "hour"), (timedelta(minutes=1), "minute")):
-        if (count := left // unit) >= 1:
-            return f"in {count} {name}{'' if count == 1 else 's'}"
-    return "in less than a minute"
+    if (days := left // timedelta(days=1)) >= 1:
+        return ngettext("in %(number)d day", "in %(number)d days", days) % {"number": days}
+    if (hours := left // timedelta(hours=1)) >= 1:
+        return ngettext("in %(number)d hour", "in %(number)d hours", hours) % {"number": hours}
+    if (minutes := left // timedelta(minutes=1)) >= 1:
+        return ngettext("in %(number)d minute", "in %(number)d minutes", minutes) % {"number": minutes}
+    return _("in less than a minute")

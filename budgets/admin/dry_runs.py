@@ -8,6 +8,8 @@ from django.http import HttpRequest, HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from budgets.admin.money import MoneyPage
@@ -19,29 +21,44 @@ from budgets.standing_panel import cents, instant
 from teams.calendars import current_calendar
 from teams.models.grants import DollarsFormField, validate_duration
 
-_DAYS = (("7", "Last 7 days"), ("30", "Last 30 days"))
-_WORDS = {Limit.BUDGET: "the budget", Limit.REQUESTS: "requests per minute", Limit.TOKENS: "tokens per minute"}
+_DAYS = (("7", gettext_lazy("Last 7 days")), ("30", gettext_lazy("Last 30 days")))
+_WORDS = {
+    Limit.BUDGET: gettext_lazy("the budget"),
+    Limit.REQUESTS: gettext_lazy("requests per minute"),
+    Limit.TOKENS: gettext_lazy("tokens per minute"),
+}
 _MOST = 2**63 - 1
 
 
 class TrialForm(forms.Form):
-    max_budget = DollarsFormField(label="Max budget", required=False, help_text="US dollars; empty: no limit.")
+    max_budget = DollarsFormField(
+        label=gettext_lazy("Max budget"), required=False, help_text=gettext_lazy("US dollars; empty: no limit.")
+    )
     duration = forms.CharField(
-        required=False, max_length=32, widget=UnfoldAdminTextInputWidget, validators=[validate_duration],
-        help_text='Such as "1d"; empty: one budget for all the days.',
+        label=gettext_lazy("Duration"), required=False, max_length=32, widget=UnfoldAdminTextInputWidget,
+        validators=[validate_duration],
+        help_text=gettext_lazy('Such as "1d"; empty: one budget for all the days.'),
     )  # fmt: skip
     rpm = forms.IntegerField(
-        label="Requests per minute", required=False, min_value=0, max_value=_MOST, widget=UnfoldAdminIntegerFieldWidget
+        label=gettext_lazy("Requests per minute"),
+        required=False,
+        min_value=0,
+        max_value=_MOST,
+        widget=UnfoldAdminIntegerFieldWidget,
     )
     tpm = forms.IntegerField(
-        label="Tokens per minute", required=False, min_value=0, max_value=_MOST, widget=UnfoldAdminIntegerFieldWidget
+        label=gettext_lazy("Tokens per minute"),
+        required=False,
+        min_value=0,
+        max_value=_MOST,
+        widget=UnfoldAdminIntegerFieldWidget,
     )
-    days = forms.ChoiceField(label="Tried on", choices=_DAYS, initial="7", widget=UnfoldAdminSelectWidget)
+    days = forms.ChoiceField(label=gettext_lazy("Tried on"), choices=_DAYS, initial="7", widget=UnfoldAdminSelectWidget)
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()
         if not self.errors and all(self.cleaned_data[name] is None for name in ("max_budget", "rpm", "tpm")):
-            self.add_error(None, "Enter a limit to try.")
+            self.add_error(None, _("Enter a limit to try."))
         return cleaned
 
     def trial(self, entity: Entity) -> Trial:
@@ -75,7 +92,7 @@ class TriesLimits(MoneyPage):
         request.current_app = self.admin_site.name
         context = {
             **self.admin_site.each_context(request), "opts": self.opts, "original": row, "form": form, "found": found,
-            "title": f"What would limits have blocked of {row}?", "back": self.page_of(row),
+            "title": _("What would limits have blocked of %(row)s?") % {"row": row}, "back": self.page_of(row),
         }  # fmt: skip
         return TemplateResponse(request, "admin/budgets/try_limits.html", context)
 

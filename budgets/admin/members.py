@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 
 from budgets.admin.money import MoneyPage, know_standing
 from budgets.admin.verbs import may_raise_member, reset_verb
@@ -46,7 +47,7 @@ class WithSpend:
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return (*super().get_readonly_fields(request, obj), "spent")  # type: ignore[misc]
 
-    @display(description="spent of budget")
+    @display(description=_("spent of budget"))
     def spent(self, row: Any) -> SafeString | str:
         if not hasattr(row, "standings"):
             return "-"
@@ -76,8 +77,8 @@ class MemberPage(MoneyPage, ScopedPage):
     sortable_by = ()
     ordering = ("-pk",)
     search_fields = ("user", "team")
-    search_help_text = "User or team"
-    fieldsets = (("Member", {"fields": ("user", "team", "role", "budget", "created_at")}),)
+    search_help_text = _("User or team")
+    fieldsets = ((_("Member"), {"fields": ("user", "team", "role", "budget", "created_at")}),)
 
     def visible(self, reach: Reach) -> QuerySet[Membership]:
         rows = Membership.objects.select_related("user", "team", "budget")

@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 
 from budgets.directory import Entity
 from budgets.models import Scope
@@ -18,7 +19,7 @@ from budgets.standing_panel import standing_cell, standing_panel
 from teams.admin.page import Fieldsets, once_a_row
 from teams.admin.verbs import VerbPage
 
-SPEND = "Spend"
+SPEND = _("Spend")
 
 
 class MoneyPage(VerbPage):
@@ -42,7 +43,7 @@ class MoneyPage(VerbPage):
         if self.standing_in_list:
             know_standing(rows, self.entity)
 
-    @display(description="budgets")
+    @display(description=_("budgets"))
     @once_a_row
     def standing(self, row: Any) -> SafeString:
         now, entity = timezone.now(), self.entity(row)
@@ -52,7 +53,7 @@ class MoneyPage(VerbPage):
     def try_out_link(self, row: Any) -> str:
         return ""
 
-    @display(description="spent of budget")
+    @display(description=_("spent of budget"))
     def budget_label(self, row: Any) -> SafeString:
         return standing_cell(row.standings, ever_nano=row.ever_nano)
 

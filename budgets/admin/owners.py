@@ -10,6 +10,8 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from budgets.admin.dry_runs import TriesLimits
 from budgets.admin.members import TeamMembersWithSpend, TeamsOfUserWithSpend
@@ -56,12 +58,14 @@ class KeyMoneyPage(TriesLimits, VirtualKeyPage):
         *raise_verbs(may=may_everything),
     )
 
-    @display(description="spent of budget", ordering=OrLeast("max_budget_nano"))
+    @display(description=gettext_lazy("spent of budget"), ordering=OrLeast("max_budget_nano"))
     def budget_label(self, row: Any) -> SafeString:
         shown = super().budget_label(row)
         if row.max_budget_nano is not None or not row.budget_id:
             return shown
-        return format_html('{}<span class="block text-subtle">shared: {}</span>', shown, row.budget_id)
+        return format_html(
+            '{}<span class="block text-subtle">{}</span>', shown, _("shared: %(budget)s") % {"budget": row.budget_id}
+        )
 
 
 @admin.register(Team)
