@@ -71,8 +71,8 @@ class DeliveryPage(Facts):
         return second(row.created_at)
 
     @labelled(description="state", label=STATES)  # type: ignore[untyped-decorator]
-    def state_label(self, row: Delivery) -> str:
-        return row.get_state_display()
+    def state_label(self, row: Delivery) -> tuple[str, str]:
+        return row.state, row.get_state_display()
 
     @display(description="error")
     def error(self, row: Delivery) -> str:

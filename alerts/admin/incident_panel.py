@@ -7,9 +7,12 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
+from django.utils.text import format_lazy
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
 
 from alerts.admin.page import LEVELS, desk, may
-from alerts.admin.texts import STATES, STATUSES, clock, in_words, second, short, span
+from alerts.admin.texts import KINDS, STATES, STATUSES, clock, in_words, second, short, span
 from alerts.core.explain import holding
 from alerts.core.routing import INHIBITS, Reason, inhibitor
 from alerts.events import ALWAYS_ON
@@ -19,6 +22,7 @@ from alerts.models import (
     AlertSettings,
     Delivery,
     DeliveryAttempt,
+    DeliveryKind,
     DeliveryState,
     Entry,
     Incident,
@@ -46,16 +50,19 @@ _ENTRIES = {
 _INHIBITED = frozenset(alert_type for _, targets, _ in INHIBITS for alert_type in targets)
 
 
+_TOO_LATE = _("somebody else was faster. Look once more.")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Button:
     """`verb` is one of `inbox.VERBS`, `statuses` are those of an incident in which it makes sense."""
 
     name: str
-    title: str
+    title: Any
     verb: str
-    done: str
+    done: Any
     statuses: frozenset[str]
-    too_late: str = "somebody else was faster. Look once more."
+    too_late: Any = _TOO_LATE
     variant: str = "default"
     icon: str = ""
     seconds: int = 0
@@ -65,29 +72,36 @@ class Button:
 
 def _silence(hours: int, *, for_many: bool = False) -> Button:
     return Button(
-        name=f"silence-{hours}h", title=f"Silence {hours} h", verb="silence", seconds=hours * _HOUR, statuses=_LIVE,
-        done=f"Nobody is told of it for {hours} h.", icon="notifications_paused", for_many=for_many,
-    )  # fmt: skip
+        name=f"silence-{hours}h",
+        title=format_lazy(_("Silence {hours} h"), hours=hours),
+        verb="silence",
+        done=format_lazy(_("Nobody is told of it for {hours} h."), hours=hours),
+        statuses=_LIVE,
+        icon="notifications_paused",
+        seconds=hours * _HOUR,
+        for_many=for_many,
+    )
 
 
 BUTTONS = (
-    Button(name="acknowledge", title="Acknowledge", verb="acknowledge", statuses=frozenset({IncidentStatus.OPEN}),
-           done="You look after it now: no repeats and no escalation.", variant="primary", icon="check", for_many=True),
-    Button(name="unacknowledge", title="Take back", verb="unacknowledge", icon="undo",
-           statuses=frozenset({IncidentStatus.ACKNOWLEDGED}), done="Nobody looks after it now."),
+    Button(name="acknowledge", title=_("Acknowledge"), verb="acknowledge", statuses=frozenset({IncidentStatus.OPEN}),
+           done=_("You look after it now: no repeats and no escalation."), variant="primary", icon="check",
+           for_many=True),
+    Button(name="unacknowledge", title=_("Take back"), verb="unacknowledge", icon="undo",
+           statuses=frozenset({IncidentStatus.ACKNOWLEDGED}), done=_("Nobody looks after it now.")),
     _silence(1, for_many=True),
     _silence(8),
     _silence(24),
-    Button(name="resolve", title="Resolve", verb="resolve", statuses=_LIVE, for_many=True, icon="task_alt",
-           done="It is resolved; whoever was told of it is told so."),
-    Button(name="dismiss", title="Dismiss", verb="dismiss", statuses=_LIVE, for_many=True, icon="delete_sweep",
-           done="It is dismissed as nothing to look after."),
-    Button(name="reopen", title="Reopen", verb="reopen", statuses=frozenset(CLOSED), icon="restart_alt",
-           done="It is open again.", too_late="the same is open already, as another incident."),
-    Button(name="resend", title="Tell again", verb="resend", statuses=frozenset(IncidentStatus), icon="campaign",
-           done="It is told once more wherever it was told.", too_late="it was told nowhere yet."),
-    Button(name="note", title="Add the note", verb="note", statuses=frozenset(IncidentStatus), icon="edit_note",
-           done="The note is in the timeline.", needs_note=True),
+    Button(name="resolve", title=_("Resolve"), verb="resolve", statuses=_LIVE, for_many=True, icon="task_alt",
+           done=_("It is resolved; whoever was told of it is told so.")),
+    Button(name="dismiss", title=_("Dismiss"), verb="dismiss", statuses=_LIVE, for_many=True, icon="delete_sweep",
+           done=_("It is dismissed as nothing to look after.")),
+    Button(name="reopen", title=_("Reopen"), verb="reopen", statuses=frozenset(CLOSED), icon="restart_alt",
+           done=_("It is open again."), too_late=_("the same is open already, as another incident.")),
+    Button(name="resend", title=_("Tell again"), verb="resend", statuses=frozenset(IncidentStatus), icon="campaign",
+           done=_("It is told once more wherever it was told."), too_late=_("it was told nowhere yet.")),
+    Button(name="note", title=_("Add the note"), verb="note", statuses=frozenset(IncidentStatus), icon="edit_note",
+           done=_("The note is in the timeline."), needs_note=True),
 )  # fmt: skip
 
 
@@ -96,7 +110,7 @@ def panel(request: HttpRequest, incident: Incident, *, now: datetime) -> dict[st
     ends_at = incident.resolved_at or now
     return {
         "incident": incident,
-        "status": {"text": status, "type": STATUSES.get(status)},
+        "status": {"text": status, "type": STATUSES.get(IncidentStatus(incident.status))},
         "level": {"text": level, "type": LEVELS.get(level)},
         "facts": _facts(incident, lasted=span((ends_at - incident.opened_at).total_seconds())),
         "buttons": [one for one in BUTTONS if incident.status in one.statuses] if _may(request, incident, WORK) else [],
@@ -118,20 +132,23 @@ def _may(request: HttpRequest, incident: Incident, permission: str) -> bool:
 def _facts(incident: Incident, *, lasted: str) -> list[tuple[str, Any]]:
     closed = incident.resolved_at is not None
     found = [
-        ("Type", incident.alert_type),
-        ("Seen", f"{incident.count:,} time{'s' if incident.count != 1 else ''}"),
-        ("Opened", second(incident.opened_at)),
-        ("Last seen", second(incident.last_seen_at)),
-        ("Lasted" if closed else "Since", lasted),
-        ("Told last", second(incident.told_at) if incident.told_at else "not yet"),
+        (gettext("Type"), incident.alert_type),
+        (
+            gettext("Seen"),
+            ngettext("%(count)s time", "%(count)s times", incident.count) % {"count": f"{incident.count:,}"},
+        ),
+        (gettext("Opened"), second(incident.opened_at)),
+        (gettext("Last seen"), second(incident.last_seen_at)),
+        (gettext("Lasted") if closed else gettext("Since"), lasted),
+        (gettext("Told last"), second(incident.told_at) if incident.told_at else gettext("not yet")),
     ]
     if incident.acknowledged_by:
-        found.append(("Looked after by", f"{incident.acknowledged_by}"))
+        found.append((gettext("Looked after by"), incident.acknowledged_by))
     if closed:
-        found.append(("Closed", second(incident.resolved_at)))
-        found.append(("Closed by", incident.resolved_by or "the gateway: it is over"))
+        found.append((gettext("Closed"), second(incident.resolved_at)))
+        found.append((gettext("Closed by"), incident.resolved_by or gettext("the gateway: it is over")))
     if not closed and incident.escalate_at:
-        found.append(("Escalates", second(incident.escalate_at)))
+        found.append((gettext("Escalates"), second(incident.escalate_at)))
     return found
 
 
@@ -140,19 +157,21 @@ def _holders(request: HttpRequest, incident: Incident, *, now: datetime) -> Iter
     if incident.status in CLOSED:
         return
     if incident.silenced_until and incident.silenced_until > now:
-        yield f"It is silenced by hand until {clock(incident.silenced_until)}.", "", ""
+        yield gettext("It is silenced by hand until %(at)s.") % {"at": clock(incident.silenced_until)}, "", ""
     subject = subject_of(incident)
     mutes = {mute.id: mute for mute in holding(subject, load_silences(now=now), now=now)}
     for row in desk(request).silences().filter(pk__in=mutes).order_by("-ends_at", "-id") if mutes else ():
-        words = f"A silence holds until {clock(mutes[row.pk].until(now))}:"
-        yield words, short(row.comment) or f"Silence {row.pk}", reverse("admin:alerts_silence_change", args=[row.pk])
+        words = gettext("A silence holds until %(at)s:") % {"at": clock(mutes[row.pk].until(now))}
+        name = short(row.comment) or gettext("Silence %(number)s") % {"number": row.pk}
+        yield words, name, reverse("admin:alerts_silence_change", args=[row.pk])
     if incident.alert_type in _INHIBITED:
         yield from _inhibitors(request, incident)
     if incident.reason == Reason.TYPE_DISABLED and not _is_enabled(incident.alert_type):
         if desk(request).is_whole:
-            yield "Alerts of this type are off:", "Settings", reverse("admin:alerts_alertsettings_changelist")
+            page = reverse("admin:alerts_alertsettings_changelist")
+            yield gettext("Alerts of this type are off:"), gettext("Settings"), page
         else:
-            yield "Alerts of this type are off.", "", ""
+            yield gettext("Alerts of this type are off."), "", ""
 
 
 def _inhibitors(request: HttpRequest, incident: Incident) -> Iterator[tuple[str, str, str]]:
@@ -161,7 +180,11 @@ def _inhibitors(request: HttpRequest, incident: Incident) -> Iterator[tuple[str,
     subject = subject_of(incident)
     for row in rows.order_by("-last_seen_at", "-id")[:MOST_SHOWN]:
         if inhibitor(subject, [subject_of(row)]):
-            yield "This speaks for it:", short(row.title), reverse("admin:alerts_incident_change", args=[row.pk])
+            yield (
+                gettext("This speaks for it:"),
+                short(row.title),
+                reverse("admin:alerts_incident_change", args=[row.pk]),
+            )
             return
 
 
@@ -215,8 +238,8 @@ def _delivery(row: Delivery, attempts: list[DeliveryAttempt]) -> dict[str, Any]:
         "row": row,
         "page": reverse("admin:alerts_delivery_change", args=[row.pk]),
         "channel_page": reverse("admin:alerts_alertchannel_change", args=[row.channel_id]),
-        "kind": row.get_kind_display(),
-        "state": {"text": state, "type": STATES.get(state)},
+        "kind": KINDS.get(DeliveryKind(row.kind), row.kind),
+        "state": {"text": state, "type": STATES.get(DeliveryState(row.state))},
         "created": second(row.created_at),
         "next": second(row.next_attempt_at) if waits else "",
         "attempts": [_attempt(one) for one in attempts[:MOST_ATTEMPTS]],
@@ -231,6 +254,10 @@ MOST_ATTEMPTS = 5
 def _attempt(one: DeliveryAttempt) -> str:
     """A line: number, status, how long it took, and what went wrong."""
     if one.ended_at is None:
-        return f"{one.number}. began at {clock(one.began_at)} and has no end: it runs, or its sender died"
-    took = f"after {one.latency_ms:,} ms: " if one.latency_ms is not None else ""
-    return f"{one.number}. {took}{short(one.error, _LONGEST_ERROR) or one.status or 'taken'}"
+        words = gettext("%(number)s. began at %(at)s and has no end: it runs, or its sender died")
+        return words % {"number": one.number, "at": clock(one.began_at)}
+    how = short(one.error, _LONGEST_ERROR) or one.status or gettext("taken")
+    if one.latency_ms is None:
+        return f"{one.number}. {how}"
+    words = gettext("%(number)s. after %(ms)s ms: %(how)s")
+    return words % {"number": one.number, "ms": f"{one.latency_ms:,}", "how": how}

@@ -11,6 +11,9 @@ from django.http import HttpRequest, HttpResponseBase
 from django.urls import URLPattern
 from django.utils import timezone
 from django.utils.safestring import SafeString
+from django.utils.text import format_lazy
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display as labelled
 from unfold.paginator import InfinitePaginator
 
@@ -33,13 +36,14 @@ _MOST_ABOUT = 2
 class StatusFilter(FieldFilter):
     """One status at a time, or those that live: each is a range of an index, however many incidents there were."""
 
-    title = "status"
+    title = _("status")
     parameter_name = "status"
-    all_option = ["", "Open or acknowledged"]
-    options = tuple(
-        (status.value, "Firing, nobody looks after it" if status == IncidentStatus.OPEN else str(status.label))
-        for status in IncidentStatus
-    )
+    all_option = ["", _("Open or acknowledged")]
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> tuple[tuple[str, str], ...]:
+        labels = {status.value: str(status.label) for status in IncidentStatus}
+        labels[IncidentStatus.OPEN.value] = gettext("Firing, nobody looks after it")
+        return tuple(labels.items())
 
     def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
         chosen = self.value()
@@ -48,9 +52,11 @@ class StatusFilter(FieldFilter):
 
 
 class ReasonFilter(FieldFilter):
-    title = "reason"
+    title = _("reason")
     parameter_name = "reason"
-    options = tuple((reason.value, in_words(reason).rstrip(".")) for reason in Reason)
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> tuple[tuple[str, str], ...]:
+        return tuple((reason.value, in_words(reason).rstrip(".。")) for reason in Reason)
 
     def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
         return queryset.filter(reason=self.value()) if self.value() else queryset
@@ -61,7 +67,7 @@ def _for_many(button: Button) -> Callable[..., None]:
         page.do_many(request, rows, button)
 
     selected.__name__ = f"{button.name}_selected".replace("-", "_")
-    selected.short_description = f"{button.title} selected"  # type: ignore[attr-defined]
+    selected.short_description = format_lazy(_("{action} selected"), action=button.title)  # type: ignore[attr-defined]
     selected.allowed_permissions = ("work",)  # type: ignore[attr-defined]
     return selected
 
@@ -78,7 +84,7 @@ class IncidentPage(Facts):
     sortable_by = ()
     list_filter = (StatusFilter, ("level", ChoiceFilter), ("alert_type", ChoiceFilter), ReasonFilter)
     search_fields = ("title",)
-    search_help_text = "Part of the title"
+    search_help_text = _("Part of the title")
     actions = [_for_many(button) for button in BUTTONS if button.for_many]
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Incident]":
@@ -110,7 +116,7 @@ class IncidentPage(Facts):
         row = self.get_object(request, object_id)
         shown = panel(request, row, now=timezone.now()) if row and self.has_view_permission(request, row) else {}
         # The timeline is its history.
-        more = {"show_history": False, "title": "Incident", "subtitle": None, **shown}
+        more = {"show_history": False, "title": gettext("Incident"), "subtitle": None, **shown}
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), **more})
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
@@ -121,9 +127,8 @@ class IncidentPage(Facts):
         button = next((one for one in BUTTONS if one.name == request.POST.get("verb")), None)
         note = request.POST.get("note", "").replace("\x00", "").strip()[:_LONGEST_NOTE]
         if button is None or (button.needs_note and not note):
-            self.message_user(
-                request, "Write the note first." if button else "There is no such button.", messages.ERROR
-            )
+            wrong = gettext("Write the note first.") if button else gettext("There is no such button.")
+            self.message_user(request, wrong, messages.ERROR)
         elif self._act(request, row, button, note=note):
             self.message_user(request, button.done, messages.SUCCESS)
         else:
@@ -143,15 +148,18 @@ class IncidentPage(Facts):
     def do_many(self, request: HttpRequest, rows: "QuerySet[Incident]", button: Button) -> None:
         chosen = list(rows.order_by("pk")[: MOST_AT_ONCE + 1])
         if len(chosen) > MOST_AT_ONCE:
-            self.message_user(request, f"Select at most {MOST_AT_ONCE} at a time.", messages.WARNING)
+            self.message_user(
+                request, gettext("Select at most %(most)s at a time.") % {"most": MOST_AT_ONCE}, messages.WARNING
+            )
             return
         done = sum(self._act(request, row, button) for row in chosen)
         left = len(chosen) - done
-        self.message_user(
-            request,
-            f"{button.title}: {done} done{f', {left} left as they were' if left else ''}.",
-            messages.SUCCESS if done else messages.WARNING,
-        )
+        if left:
+            words = gettext("%(action)s: %(done)s done, %(left)s left as they were.")
+        else:
+            words = gettext("%(action)s: %(done)s done.")
+        told = words % {"action": button.title, "done": done, "left": left}
+        self.message_user(request, told, messages.SUCCESS if done else messages.WARNING)
 
     def _retry(self, request: HttpRequest, row: Incident) -> HttpResponseBase:
         try:
@@ -159,42 +167,42 @@ class IncidentPage(Facts):
         except ValueError:
             chosen = None
         if chosen is not None and retry_now(chosen, now=timezone.now()):
-            self.message_user(request, f"{chosen.channel} is tried again at once.", messages.SUCCESS)
+            told = gettext("%(channel)s is tried again at once.") % {"channel": chosen.channel}
+            self.message_user(request, told, messages.SUCCESS)
         else:
-            self.message_user(
-                request, "There is nothing to try again: it is on its way, or has arrived.", messages.WARNING
-            )
+            told = gettext("There is nothing to try again: it is on its way, or has arrived.")
+            self.message_user(request, told, messages.WARNING)
         return self.back(row)
 
-    @labelled(description="status", label=STATUSES)  # type: ignore[untyped-decorator]
-    def status_label(self, row: Incident) -> str:
-        return row.get_status_display()
+    @labelled(description=_("status"), label=STATUSES)  # type: ignore[untyped-decorator]
+    def status_label(self, row: Incident) -> tuple[str, str]:
+        return row.status, row.get_status_display()
 
-    @labelled(description="level", label=LEVELS)  # type: ignore[untyped-decorator]
+    @labelled(description=_("level"), label=LEVELS)  # type: ignore[untyped-decorator]
     def level_label(self, row: Incident) -> str:
         return row.level
 
-    @display(description="title")
+    @display(description=_("title"))
     def shown_title(self, row: Incident) -> str:
         return short(row.title, 100) or row.alert_type
 
-    @display(description="count")
+    @display(description=_("count"))
     def times(self, row: Incident) -> str:
         return f"{row.count:,}"
 
-    @display(description="about")
+    @display(description=_("about"))
     def about(self, row: Incident) -> str:
         named = [str(row.labels[name]) for name in _ABOUT if row.labels.get(name)]
         return short(", ".join(list(dict.fromkeys(named))[:_MOST_ABOUT]), 60) or "-"
 
-    @display(description="opened")
+    @display(description=_("opened"))
     def opened(self, row: Incident) -> SafeString:
         return minute(row.opened_at)
 
-    @display(description="last seen")
+    @display(description=_("last seen"))
     def last_seen(self, row: Incident) -> SafeString:
         return minute(row.last_seen_at)
 
-    @display(description="who")
+    @display(description=_("who"))
     def owner(self, row: Incident) -> str:
         return row.acknowledged_by or row.resolved_by or "-"

@@ -2,29 +2,56 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 
 from alerts.core.message import one_line, truncate
 from alerts.core.routing import Reason
-from alerts.incidents import WHY_NOT
+from alerts.models import DeliveryKind, DeliveryState, IncidentStatus
 
-STATUSES = {"Firing": "danger", "Acknowledged": "warning", "Resolved": "success", "Dismissed": None}
-STATES = {"Delivered": "success", "Given up": "danger", "Waiting": "warning", "Sending": "info"}
+STATUSES = {
+    IncidentStatus.OPEN: "danger",
+    IncidentStatus.ACKNOWLEDGED: "warning",
+    IncidentStatus.RESOLVED: "success",
+    IncidentStatus.DISMISSED: None,
+}
+STATES = {
+    DeliveryState.DELIVERED: "success",
+    DeliveryState.DEAD: "danger",
+    DeliveryState.PENDING: "warning",
+    DeliveryState.SENDING: "info",
+}
+# The labels of the kinds themselves stand in timelines, in English.
+KINDS = {
+    DeliveryKind.FIRING: _("Firing"),
+    DeliveryKind.REPEAT: _("Still firing"),
+    DeliveryKind.ESCALATED: _("Escalated"),
+    DeliveryKind.ACKNOWLEDGED: _("Acknowledged"),
+    DeliveryKind.RESOLVED: _("Resolved"),
+    DeliveryKind.NOTICE: _("Notice"),
+    DeliveryKind.DIGEST: _("Digest"),
+}
 
-REASONS: Mapping[str, str] = {
-    Reason.DELIVER: "It was told.",
-    Reason.DIGEST: "It is told together with others of its type.",
-    Reason.REPEAT_INTERVAL: "It was told before, and its repeat interval is not over.",
-    Reason.ACKNOWLEDGED: "Somebody acknowledged it, so it is not told again.",
-    **{str(reason): words for reason, words in WHY_NOT.items()},
+# `incidents.WHY_NOT` says some of it in the timeline, in English.
+REASONS: Mapping[str, Any] = {
+    Reason.DELIVER: _("It was told."),
+    Reason.DIGEST: _("It is told together with others of its type."),
+    Reason.REPEAT_INTERVAL: _("It was told before, and its repeat interval is not over."),
+    Reason.ACKNOWLEDGED: _("Somebody acknowledged it, so it is not told again."),
+    Reason.SILENCED: _("A silence holds."),
+    Reason.INHIBITED: _("An outage that is open speaks for it."),
+    Reason.FLAPPING: _("It comes and goes; it is told again after its repeat interval."),
+    Reason.TYPE_DISABLED: _("Alerts of this type are switched off."),
+    Reason.NO_ROUTE: _("No route leads to a channel."),
 }
 
 
 def in_words(reason: str) -> str:
-    return REASONS.get(reason, reason.replace("_", " "))
+    return str(REASONS.get(reason, reason.replace("_", " ")))
 
 
 def clock(at: datetime | None) -> str:

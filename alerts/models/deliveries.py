@@ -3,6 +3,7 @@
 import uuid
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from alerts.encrypted import EncryptedTextField
 from alerts.models.channels import AlertChannel
@@ -10,11 +11,11 @@ from alerts.models.incidents import Incident
 
 
 class DeliveryState(models.TextChoices):
-    PENDING = "pending", "Waiting"
-    SENDING = "sending", "Sending"
-    DELIVERED = "delivered", "Delivered"
-    MERGED = "merged", "In another message"
-    DEAD = "dead", "Given up"
+    PENDING = "pending", _("Waiting")
+    SENDING = "sending", _("Sending")
+    DELIVERED = "delivered", _("Delivered")
+    MERGED = "merged", _("In another message")
+    DEAD = "dead", _("Given up")
 
 
 class DeliveryKind(models.TextChoices):

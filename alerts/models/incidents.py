@@ -3,16 +3,17 @@
 import uuid
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from alerts.events import Level
 from alerts.models.settings import alert_type_choices
 
 
 class IncidentStatus(models.TextChoices):
-    OPEN = "open", "Firing"
-    ACKNOWLEDGED = "acknowledged", "Acknowledged"
-    RESOLVED = "resolved", "Resolved"
-    DISMISSED = "dismissed", "Dismissed"
+    OPEN = "open", _("Firing")
+    ACKNOWLEDGED = "acknowledged", _("Acknowledged")
+    RESOLVED = "resolved", _("Resolved")
+    DISMISSED = "dismissed", _("Dismissed")
 
 
 CLOSED = (IncidentStatus.RESOLVED, IncidentStatus.DISMISSED)
@@ -73,18 +74,18 @@ class Incident(models.Model):
 
 
 class Entry(models.TextChoices):
-    OPENED = "opened", "Opened"
-    TOLD = "told", "Told"
-    WITHHELD = "withheld", "Not told"
-    ESCALATED = "escalated", "Escalated"
-    ACKNOWLEDGED = "acknowledged", "Acknowledged"
-    UNACKNOWLEDGED = "unacknowledged", "Acknowledgement taken back"
-    SILENCED = "silenced", "Silenced"
-    RESENT = "resent", "Sent again"
-    RESOLVED = "resolved", "Resolved"
-    DISMISSED = "dismissed", "Dismissed"
-    REOPENED = "reopened", "Reopened"
-    NOTE = "note", "Note"
+    OPENED = "opened", _("Opened")
+    TOLD = "told", _("Told")
+    WITHHELD = "withheld", _("Not told")
+    ESCALATED = "escalated", _("Escalated")
+    ACKNOWLEDGED = "acknowledged", _("Acknowledged")
+    UNACKNOWLEDGED = "unacknowledged", _("Acknowledgement taken back")
+    SILENCED = "silenced", _("Silenced")
+    RESENT = "resent", _("Sent again")
+    RESOLVED = "resolved", _("Resolved")
+    DISMISSED = "dismissed", _("Dismissed")
+    REOPENED = "reopened", _("Reopened")
+    NOTE = "note", _("Note")
 
 
 class IncidentEntry(models.Model):

@@ -1,5 +1,6 @@
 """The inbox and the page of one incident: what they say, what their buttons do, and who may press them."""
 
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -382,3 +383,22 @@ def test_deliveries_are_read_and_retried_together(page: Client, viewer: Client) 
     assert Delivery.objects.filter(state="dead").count() == 1
     assert "1 of 2 are tried again" in said(page.post(url("delivery", "changelist"), sent, follow=True))
     assert HOSTILE in text_of(page, url("delivery", "change", dead.pk))
+
+
+def test_a_chinese_page_reads_chinese_and_what_it_writes_and_sends_is_english(page: Client) -> None:
+    channel("chat")
+    row = raised()
+    page.cookies["django_language"] = "zh-hans"
+
+    for verb in ("acknowledge", "unacknowledge", "silence-1h", "resend", "resolve", "reopen"):
+        assert do(page, row, verb), verb
+    shown = page.get(url("incident", "change", row.pk)).content.decode()
+    inbox = page.get(url("incident", "changelist")).content.decode()
+
+    assert "时间线（最新在前）" in shown
+    assert "触发中，无人处理" in inbox
+    written = [text for line in row.entries.values_list("text", "actor") for text in line]
+    sent = [str(one.message) for one in Delivery.objects.all()]
+    assert any(written)
+    assert sent
+    assert [text for text in (*written, *sent) if re.search(r"[\u4e00-\u9fff]", text)] == []
