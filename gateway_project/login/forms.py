@@ -8,6 +8,8 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import ValidationError
+from django.db.models import Q, Value
+from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -26,10 +28,16 @@ class LoginForm(AuthenticationForm):
 
     paused_until: datetime | None = None
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.fields["username"].label = _("Username or e-mail")
+
     def clean(self) -> dict[str, Any]:
         name, address = self.cleaned_data.get("username"), self.request.META.get("REMOTE_ADDR", "")
         if not name or not self.cleaned_data.get("password"):
             return dict(self.cleaned_data)
+        # Also what is counted: two names of one account are not twice as many tries.
+        name = self.cleaned_data["username"] = _username_of(name)
         attempt = throttle.begin(throttle.of_login(name, address), now=timezone.now())
         if attempt.refused_until is not None:
             self.paused_until = attempt.refused_until
@@ -76,6 +84,15 @@ def too_many(until: datetime) -> str:
     return _("Too many attempts failed. Try again %(when)s.") % {"when": when}
 
 
+def _username_of(name: str) -> str:
+    """Of whoever has the name, else of whoever has the e-mail; what nobody has stays as it is."""
+    if "\x00" in name:
+        return name
+    known = User.objects.alias(address=Lower("email")).filter(Q(username=name) | Q(address=Lower(Value(name))))
+    usernames = list(known.order_by().values_list("username", flat=True)[:2])
+    return usernames[0] if len(usernames) == 1 else name
+
+
 def _tell_failure(attempt: Try, *, name: str, address: str) -> None:
     """To the log always; to the audit trail, and so to who is told of changed users, when an account is paused."""
     user = User.objects.filter(username=name).first() if "\x00" not in name else None
@@ -91,6 +108,6 @@ def _tell_failure(attempt: Try, *, name: str, address: str) -> None:
 
 def _note_pause(user: User, attempt: Try, *, address: str) -> None:
     until = throttle.paused_until(attempt.counts, now=timezone.now())
-    where = _("from everywhere") if throttle.ACCOUNT in attempt.ends else _("from %(address)s") % {"address": address}
+    where = "from everywhere" if throttle.ACCOUNT in attempt.ends else f"from {address}"
     words = f"{until:%Y-%m-%d %H:%M:%S UTC}, {where}" if until else where
     audit.note("user", user, before={"logins_paused_until": None}, after={"logins_paused_until": words})

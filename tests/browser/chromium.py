@@ -96,7 +96,7 @@ def watched_page(browser: Browser, origin: str, **options: Any) -> Iterator[Page
 def log_in(page: Page, password: str, *, username: str = "admin") -> None:
     """Ends at the home."""
     page.goto("/admin/login/?next=/admin/")
-    field(page, "Username").fill(username)
+    field(page, "Username or e-mail").fill(username)
     field(page, "Password").fill(password)
     page.get_by_role("button", name="Log in").click()
     page.wait_for_url("**/admin/")
