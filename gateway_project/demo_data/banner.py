@@ -2,14 +2,18 @@
 
 from django.db import DatabaseError
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from gateway_project.demo_data.marks import REMOVE_COMMAND, Standing, standing
 
 _SENTENCES = {
-    Standing.WHOLE: "What you see is in part demo data, under names that begin with “demo.”. To remove it, and nothing "
-    "else:",
-    Standing.UNFINISHED: "There is demo data here that is not whole: it is being made or removed, or that was broken "
-    "off. To remove the rest:",
+    Standing.WHOLE: _(
+        "What you see is in part demo data, under names that begin with “demo.”. To remove it, and nothing else:"
+    ),
+    Standing.UNFINISHED: _(
+        "There is demo data here that is not whole: it is being made or removed, or that was broken off. To remove "
+        "the rest:"
+    ),
 }
 
 
@@ -28,7 +32,7 @@ def _banner(request: HttpRequest) -> dict[str, str]:
     if not request.path.startswith("/admin/") or user is None or not user.is_authenticated:
         return {}
     try:
-        sentence = _SENTENCES.get(standing(), "")
+        sentence = str(_SENTENCES.get(standing(), ""))
     except DatabaseError:
         return {}
     return {"demo_sentence": sentence, "demo_command": REMOVE_COMMAND} if sentence else {}

@@ -17,6 +17,7 @@ from budgets.models import Scope
 from budgets.reports import By, Question
 from budgets.standing_panel import Bar, bar_of, cents
 from budgets.traffic import Traffic
+from gateway_project.home.words import LEVELS, SCOPES
 from gateway_project.navigation import may_view
 from proxy.service import service
 from proxy.standing import COLORS, WORDS, State, ago
@@ -65,7 +66,7 @@ def incidents(request: HttpRequest, *, now: datetime) -> Panel:
     desk = desk_of_user(request.user)
     levels, worst = alerts.services.firing_incidents(desk=desk, limit=INCIDENTS)
     total = sum(levels.values())
-    counted = ", ".join(f"{levels[level]:,} {level}" for level in _LEVELS if level in levels)
+    counted = ", ".join(f"{levels[level]:,} {LEVELS[level]}" for level in _LEVELS if level in levels)
     return Panel(
         _("Incidents"),
         [_incident(one, now=now) for one in worst],
@@ -82,7 +83,7 @@ def _incident(one: alerts.services.Firing, *, now: datetime) -> Row:
     if one.is_acknowledged:
         parts.append(_("acknowledged"))
     link = reverse("admin:alerts_incident_change", args=[one.pk])
-    return Row(one.title, ", ".join(parts), link, one.level, _LEVELS.get(one.level, ""))
+    return Row(one.title, ", ".join(parts), link, str(LEVELS.get(one.level, one.level)), _LEVELS.get(one.level, ""))
 
 
 def deployments() -> Panel:
@@ -146,7 +147,7 @@ def _budget(line: BudgetLine, *, now: datetime) -> Row:
     limit = one.max_nano if one.max_nano is not None else one.soft_nano
     of = _("%(spent)s of %(limit)s") % {"spent": cents(one.spent_nano), "limit": dollars(limit)}
     per = _("per %(window)s") % {"window": one.window} if one.window else _("never reset")
-    parts = [str(line.scope.label), per] if line.name else [per]
+    parts = [str(SCOPES.get(line.scope, line.scope.label)), per] if line.name else [per]
     if line.forecast_nano is not None:
         parts.append(_("forecast %(amount)s") % {"amount": cents(round(line.forecast_nano, -7))})
     link = reverse(f"admin:{_PAGES.get(line.scope, 'budgets_gatewaybudget')}_change", args=[line.pk])

@@ -1,10 +1,25 @@
-"""How the home writes lengths of time and shares."""
+"""How the home writes lengths of time and shares, and what it calls levels and whose budgets are."""
 
 from datetime import date, datetime
 
+from django.utils.formats import date_format
+from django.utils.translation import gettext_lazy as _
+
+from budgets.models import Scope
 from budgets.traffic import Counts, Traffic, seconds_within
 
 NOTHING = "-"
+LEVELS = {"High": _("High"), "Medium": _("Medium"), "Low": _("Low")}
+SCOPES = {
+    Scope.ORGANIZATION: _("Organization"),
+    Scope.TEAM: _("Team"),
+    Scope.USER: _("User"),
+    Scope.CUSTOMER: _("Customer"),
+    Scope.TAG: _("Tag"),
+    Scope.MODEL: _("Model group"),
+    Scope.PROVIDER: _("Provider"),
+    Scope.DEPLOYMENT: _("Deployment"),
+}
 
 
 def milliseconds_of(counts: Counts, share: float) -> int | None:
@@ -36,7 +51,7 @@ def share_failed(traffic: Traffic) -> str:
 
 
 def day_label(day: date) -> str:
-    return f"{day:%b} {day.day}"
+    return date_format(day, "MONTH_DAY_FORMAT")
 
 
 def hour_label(at: datetime) -> str:
