@@ -26,6 +26,7 @@ _ESCAPE = (
     "openSearchResults = false; if ($refs.searchInput.value === '') { $refs.searchInput.blur() }"
     " else { $refs.searchInput.value = '' }"
 )
+_SEARCH = "{% trans 'Search apps and models...' %}\n                </div>"
 _ADDRESS_OF_TAB = (
     "activeTab && activeTab !== 'general' ? window.location.pathname + window.location.search + '#' + activeTab"
     " : window.location.pathname + window.location.search"
@@ -45,6 +46,7 @@ CHANGES: Mapping[str, tuple[tuple[str, str], ...]] = {
     "unfold/helpers/search.html": (
         ("openSearchResults = true; currentIndex = 0", "[openSearchResults = true, currentIndex = 0]"),
         (_ESCAPE, "clear()"),
+        (_SEARCH, '{% include "admin/search_words.html" %}</div>'),
     ),
     "unfold/helpers/command.html": (
         ("if (!$event.metaKey && !$event.ctrlKey) selectItem", "!$event.metaKey && !$event.ctrlKey && selectItem"),

@@ -94,7 +94,7 @@ def test_a_page_is_walked_by_the_keyboard(admin: Page, gateway: Gateway, name: s
 
 def test_the_search_opens_from_the_sidebar_and_gives_the_focus_back(admin: Page) -> None:
     admin.goto("/admin/")
-    opener = admin.get_by_role("button", name="Search apps and models...")
+    opener = admin.get_by_role("button", name="Search pages")
     opener.focus()
     admin.keyboard.press("Enter")
     typed = admin.locator("#search-input-command")
