@@ -88,7 +88,9 @@ def _username_of(name: str) -> str:
     """Of whoever has the name, else of whoever has the e-mail; what nobody has stays as it is."""
     if "\x00" in name:
         return name
-    known = User.objects.alias(address=Lower("email")).filter(Q(username=name) | Q(address=Lower(Value(name))))
+    # As the index of addresses says it, which leaves empty ones out.
+    by_address = Q(address=Lower(Value(name))) & ~Q(email="")
+    known = User.objects.alias(address=Lower("email")).filter(Q(username=name) | by_address)
     usernames = list(known.order_by().values_list("username", flat=True)[:2])
     return usernames[0] if len(usernames) == 1 else name
 

@@ -1,7 +1,11 @@
 """Whoever may log in does so by the username or by the e-mail address, and is counted once by both."""
 
+import re
+
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from teams.models import AuditEntry, User
 from tests.gateway_project.pages import staff, superuser
@@ -53,6 +57,20 @@ def test_a_username_that_is_another_ones_address_is_nobodys_way_in_by_address() 
 def test_who_was_deactivated_does_not_come_in_by_the_address() -> None:
     User.objects.filter(pk="tess").update(is_active=False)
     assert log_in("tess@example.com") == ""
+
+
+def test_a_login_reads_no_table_whole() -> None:
+    with CaptureQueriesContext(connection) as asked:
+        log_in("tess@example.com")
+    sql = next(one["sql"] for one in asked.captured_queries if "LOWER" in one["sql"])
+
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute(f"EXPLAIN {'QUERY PLAN ' if connection.vendor == 'sqlite' else ''}{sql}")
+        plan = "\n".join(str(row[-1]) for row in cursor.fetchall())
+    assert "one_user_per_email" in plan
+    assert not re.search("SCAN teams_user$|Seq Scan", plan, re.MULTILINE)
 
 
 def test_tries_by_both_names_are_counted_together_and_recorded_in_english() -> None:
