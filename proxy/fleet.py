@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 SYNC_SECONDS = 1.0
 ALIVE_SECONDS = 5
+CANCEL_SECONDS = 0.5
 CHANNEL = "tollkeeper:deployments"
 COOLDOWNS = "tollkeeper:cooldowns"
 DETAILS = "tollkeeper:cooldown-details"
@@ -76,9 +77,11 @@ class Fleet:
         self._run(self._listen_for_ever())
 
     async def stop(self) -> None:
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        # Where an answer comes in the same moment, the client for Redis may lose a cancellation: it is told again then.
+        while tasks := [task for task in self._tasks if not task.done()]:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks, timeout=CANCEL_SECONDS)
         if self._redis is not None:
             with suppress(RedisError, OSError):
                 await self._redis.delete(f"{PROCESSES}:{self._name}")

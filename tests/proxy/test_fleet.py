@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 
@@ -89,6 +89,21 @@ def test_shorter_cooldown_of_another_process_shortens_nothing(redis_url: str) ->
             await until(lambda: late.cooling_seconds("both") > 50)
         finally:
             await newcomer.stop()
+
+    asyncio.run(run())
+
+
+def test_it_stops_though_a_cancellation_is_lost() -> None:
+    async def deaf() -> None:
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+        await asyncio.sleep(60)
+
+    async def run() -> None:
+        fleet = Fleet(RouterState(), "")
+        fleet._run(deaf())
+        await asyncio.sleep(0)
+        await asyncio.wait_for(fleet.stop(), 5)
 
     asyncio.run(run())
 
