@@ -15,13 +15,17 @@ from playwright.sync_api import (
     Page,
     Request,
     Response,
+    expect,
     sync_playwright,
 )
 
 from tests.gateway import Gateway
 from tests.services import Missing
 
-TIMEOUT_MS = 5_000
+# By the key Tab, on one page.
+MOST_STEPS = 300
+TIMEOUT_MS = 15_000
+expect.set_options(TIMEOUT_MS)
 # A computer's screen, as wide as unfold's sidebar wants one.
 SCREEN = {"width": 1280, "height": 900}
 # No name leads out of this machine; root may not have Chromium's sandbox; shared memory is small in containers.
@@ -110,6 +114,19 @@ def first_password(gateway: Gateway) -> str:
 def field(page: Page, label: str) -> Locator:
     """What a label names; those of required fields end with a star."""
     return page.get_by_label(re.compile(rf"^\s*{re.escape(label)}\s*\*?\s*$"))
+
+
+def tab_to(page: Page, wanted: Locator) -> None:
+    """By the keyboard, from wherever the focus is."""
+    for _ in range(MOST_STEPS):
+        page.keyboard.press("Tab")
+        if wanted.count() and has_focus(wanted.first):
+            return
+    raise AssertionError(f"not reached in {MOST_STEPS} steps: {wanted}")
+
+
+def has_focus(element: Locator) -> bool:
+    return bool(element.evaluate("element => element === document.activeElement"))
 
 
 def turn_to(page: Page, title: str) -> None:

@@ -7,10 +7,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.chromium import first_password, log_in, watched_page
+from tests.browser.chromium import first_password, has_focus, log_in, tab_to, watched_page
 from tests.gateway import Gateway
 
-MOST_STEPS = 120
 SERIOUS = {"serious", "critical"}
 PAGES = {
     "home": "/admin/",
@@ -70,7 +69,7 @@ def test_the_user_menu_and_the_colours_answer_to_the_keyboard(admin: Page) -> No
     page = admin
     page.goto("/admin/")
     menu = page.locator("[role=button]", has_text="admin").filter(has_text="unfold_more")
-    _tab_to(page, menu)
+    tab_to(page, menu)
     assert _is_outlined(menu)
     page.keyboard.press("Enter")
     dark = page.get_by_role("button", name="Dark")
@@ -83,9 +82,9 @@ def test_the_user_menu_and_the_colours_answer_to_the_keyboard(admin: Page) -> No
     # The menu stands before what opens it.
     for _ in range(10):
         page.keyboard.press("Shift+Tab")
-        if _has_focus(dark):
+        if has_focus(dark):
             break
-    assert _has_focus(dark)
+    assert has_focus(dark)
     assert _is_outlined(dark)
     page.keyboard.press("Space")
     expect(page.locator("html")).to_have_class("dark")
@@ -106,18 +105,6 @@ def _assert_no_serious_fault(page: Page, name: str) -> None:
 
 def _said(node: dict[str, Any]) -> str:
     return f"{node['html'][:200]}\n        {node['failureSummary'][:400]}"
-
-
-def _tab_to(page: Page, wanted: Locator) -> None:
-    for _ in range(MOST_STEPS):
-        page.keyboard.press("Tab")
-        if _has_focus(wanted):
-            return
-    raise AssertionError(f"not reached in {MOST_STEPS} steps: {wanted}")
-
-
-def _has_focus(element: Locator) -> bool:
-    return bool(element.evaluate("element => element === document.activeElement"))
 
 
 def _is_outlined(element: Locator) -> bool:
