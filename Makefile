@@ -34,7 +34,7 @@ bench: $(VENV)/.installed-test ## Measure requests per second and core beside th
 	$(BIN)/python -m benchmarks.run
 
 faults: $(VENV)/.installed-test ## The fault tests at full length: 100 kills, outages of a minute (FAULT_SEED= for the kills of another run)
-	FAULT_SECONDS=60 FAULT_CYCLES=100 FAULT_OUTAGE=60 $(BIN)/python -m pytest -q -n 0 -s tests/faults
+	FAULT_SECONDS=60 FAULT_CYCLES=100 FAULT_OUTAGE=60 $(BIN)/python -m pytest -q -n 0 -s --timeout 0 tests/faults
 
 screenshots: $(VENV)/.installed-test ## Take the pictures of docs/screenshots anew (needs chromium)
 	$(BIN)/python -m tests.browser.screenshots
