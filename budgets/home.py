@@ -13,8 +13,9 @@ from budgets.core.projection import DAYS, Projection, project
 from budgets.daily import Days, daily_sums
 from budgets.directory import Entity
 from budgets.models import GatewayBudget, Scope
-from budgets.reports import By, Question, amounts_by
+from budgets.reports import By, Question, spend_by
 from budgets.standing import Standing, standings
+from budgets.totals import last_of_month, month_of
 from budgets.traffic import Traffic, midnight
 from teams.models import Organization, RetiredToken, Team
 
@@ -35,21 +36,18 @@ class Money:
     forecast: Projection | None
 
 
-def first_day_of_month(today: date) -> date:
-    return today.replace(day=1)
-
-
 def money_of(days: Mapping[date, Traffic], *, now: datetime) -> Money:
     """`days` reach back to the month's first and, for the forecast, over the last 28."""
     today = now.astimezone(UTC).date()
-    first = first_day_of_month(today)
-    following = first_day_of_month(first + timedelta(days=32))
+    first = month_of(today)
+    last = last_of_month(today)
+    month_ends = midnight(last + timedelta(days=1))
     month_nano = sum(one.amount_nano for day, one in days.items() if first <= day <= today)
     return Money(
         today_nano=days[today].amount_nano if today in days else 0,
         month_nano=month_nano,
-        month_ends=following - timedelta(days=1),
-        forecast=project(known_days(days), spent_nano=month_nano, max_nano=None, ends=midnight(following), now=now),
+        month_ends=last,
+        forecast=project(known_days(days), spent_nano=month_nano, max_nano=None, ends=month_ends, now=now),
     )
 
 
@@ -160,28 +158,31 @@ class Top:
 
 
 def top_of(question: Question) -> Top:
-    """Three queries: one for what was spent, and two for keys that were regenerated."""
-    amounts = amounts_by(question, By.TEAM, By.KEY, By.MODEL_GROUP)
-    teams, keys, models = ({}, {}, {})  # type: tuple[dict[str, int], dict[str, int], dict[str, int]]
-    for team, key, model, nano, _ in amounts:
-        for sums, name in ((teams, team), (keys, key), (models, model)):
-            sums[name] = sums.get(name, 0) + nano
-    return Top(_dearest(teams), _dearest_keys(keys), _dearest(models))
+    """Six queries: three for what was spent, and three for keys that were regenerated."""
+    teams, models = (_amounts(question, by, limit=TOP + 1) for by in (By.TEAM, By.MODEL_GROUP))
+    return Top(_dearest(teams), _dearest_keys(question), _dearest(models))
+
+
+def _amounts(question: Question, by: By, *, limit: int | None = None) -> dict[str, int]:
+    """Of the dearest, what belongs to nobody among them."""
+    return {group.values[0]: group.sums.amount_nano for group in spend_by(question, by, limit=limit)}
 
 
 def _dearest(sums: Mapping[str, int]) -> list[Spender]:
     return [Spender((name,), nano) for name, nano in _ordered(sums.items())[:TOP]]
 
 
-def _dearest_keys(sums: Mapping[str, int]) -> list[Spender]:
+def _dearest_keys(question: Question) -> list[Spender]:
     """A regenerated key is one. Of those that may be among the first, all hashes are asked for."""
-    some = [name for name, _ in _ordered(sums.items())[: TOP * 10]]
+    some = _amounts(question, By.KEY, limit=TOP * 10)
     present = dict(RetiredToken.objects.filter(pk__in=some).order_by().values_list("pk", "key__token_hash"))
-    owners = dict.fromkeys(present.get(name, name) for name in some)
+    owners = dict.fromkeys(present.get(name, name) for name in some if name)
     former = RetiredToken.objects.filter(key__token_hash__in=list(owners)).order_by("pk")
     hashes: dict[str, list[str]] = {owner: [owner] for owner in owners}
     for token_hash, owner in former.values_list("pk", "key__token_hash"):
         hashes[owner].append(token_hash)
+    theirs = {one for known in hashes.values() for one in known}
+    sums = _amounts(replace(question, where={**question.where, By.KEY: theirs}), By.KEY)
     merged = [(owner, sum(sums.get(one, 0) for one in known)) for owner, known in hashes.items()]
     return [
         Spender(tuple(one for one in hashes[owner] if one in sums or one == owner), nano)

@@ -2,15 +2,17 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
-from datetime import date
+from datetime import UTC, date
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, TypeVar
 
 from django.db.models import F, Field, Min, Q, QuerySet, Sum
 from django.db.models.expressions import Combinable
+from django.utils import timezone
 
-from budgets.models import DailySpend, Facet
+from budgets.models import DailySpend, Facet, SpendTotal
+from budgets.totals import DIMENSIONS, EVERYTHING, last_of_month, month_of
 
 
 class By(StrEnum):
@@ -102,11 +104,13 @@ def spend_by(question: Question, *by: By, limit: int | None = None) -> list[Grou
 
     Raises ValueError when customers and tags meet in one question: no row holds both.
     """
+    width = len(by)
+    if (kept := _kept(question, by)) is not None:
+        return [Group(row[:width], Sums(*row[width:])) for row in _dearest(*kept, limit=limit)]
     columns = [column_of(one) for one in by]
     rows: Any = rows_of(question, *by).order_by().values_list(*columns).annotate(**_SUMS)
     if limit is not None:
         rows = rows.order_by("-sum_amount_nano", *columns)[:limit]
-    width = len(by)
     return [Group(row[:width], Sums(*row[width:])) for row in rows]
 
 
@@ -118,7 +122,8 @@ def amounts_by(question: Question, *by: By) -> list[tuple[Any, ...]]:
 
 
 def total(question: Question) -> Sums:
-    found = rows_of(question).aggregate(**_SUMS)
+    kept = _kept(question, (By.DAY,))
+    found = (kept[0] if kept else rows_of(question)).aggregate(**_SUMS)
     return Sums(*(found[f"sum_{name}"] or 0 for name in MEASURES))
 
 
@@ -170,6 +175,49 @@ def rows_of(question: Question, *by: By) -> QuerySet[DailySpend]:
             either |= _all(condition) or ~Q(pk__in=())
         rows = rows.filter(either)
     return rows
+
+
+def _kept(question: Question, by: tuple[By, ...]) -> tuple[QuerySet[SpendTotal], str, bool] | None:
+    """Where budgets.totals has the answer: its rows, the column of their values, and whether each value has one row.
+
+    It has everybody's days, and whole months by one thing alone. This month is whole up to today.
+    """
+    if question.where or question.any_of or len(by) != 1:
+        return None
+    facet = _facet(question, by)
+    dated: dict[str, date] = {}
+    if question.first is not None:
+        dated["begins__gte"] = question.first
+    if question.last is not None:
+        dated["begins__lte"] = question.last
+    if by == (By.DAY,):
+        rows = SpendTotal.objects.filter(dimension=EVERYTHING, **dated)
+        return (rows, "begins", True) if facet == Facet.CALLS else None
+    # Of each customer or tag another thing would be told apart by.
+    if by[0] not in DIMENSIONS or facet != FACETS.get(by[0], Facet.CALLS) or not _is_of_months(question):
+        return None
+    first, last = question.first, question.last
+    is_one = first is not None and last is not None and month_of(first) == month_of(last)
+    if is_one and first is not None:
+        # By equality, so that the index gives the order.
+        dated = {"begins": first}
+    return SpendTotal.objects.filter(dimension=by[0].value, **dated), "value", is_one
+
+
+def _is_of_months(question: Question) -> bool:
+    first, last = question.first, question.last
+    if first is not None and first != month_of(first):
+        return False
+    return last is None or last == last_of_month(last) or last >= timezone.now().astimezone(UTC).date()
+
+
+def _dearest(rows: QuerySet[SpendTotal], column: str, is_one: bool, *, limit: int | None) -> Any:
+    found: Any = rows.order_by()
+    if is_one:
+        found, amount = found.values_list(column, *MEASURES), "-amount_nano"
+    else:
+        found, amount = found.values_list(column).annotate(**_SUMS), "-sum_amount_nano"
+    return found if limit is None else found.order_by(amount, column)[:limit]
 
 
 class WholeSum(Sum):

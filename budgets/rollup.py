@@ -23,6 +23,7 @@ from budgets.directory import Directory, Payers
 from budgets.entries import Entry, insert
 from budgets.metrics import ROLL_UP
 from budgets.models import HEALTH_CHECK_KEY, DailySpend, Facet, LedgerEntry, UnrolledBatch
+from budgets.totals import AGREE, SUMS, add_totals
 
 # Of one transaction: short enough that a commit of the request path never waits for long.
 MOST_BATCHES = 500
@@ -190,23 +191,13 @@ def tags_of(row: Row) -> tuple[str, ...]:
     return tuple(dict.fromkeys(tag for tag in tags if isinstance(tag, str))) if isinstance(tags, list) else ()
 
 
-_AGREE = (
-    "day", "facet", "facet_value", "key_hash", "user_id", "team_id", "organization_id", "call_type", "model_group",
-    "model", "provider", "deployment_id",
-)  # fmt: skip
-_SUMS = (
-    "amount_nano", "requests", "failures", "prompt_tokens", "completion_tokens", "cached_tokens",
-    "cache_creation_tokens", "milliseconds",
-)  # fmt: skip
-
-
 def days_of(entries: Iterable[Row]) -> dict[tuple[Any, ...], list[int]]:
-    """The sums (in the order of _SUMS) by what agrees (in the order of _AGREE)."""
+    """The sums (in the order of SUMS) by what agrees (in the order of AGREE)."""
     found: dict[tuple[Any, ...], list[int]] = {}
     for row in entries:
         sums = _sums(row)
         for facet, value in _facets(row):
-            agree = (_day(row["started_at"]), facet, value, *(row[name] for name in _AGREE[3:]))
+            agree = (_day(row["started_at"]), facet, value, *(row[name] for name in AGREE[3:]))
             if (known := found.get(agree)) is None:
                 found[agree] = list(sums)
             else:
@@ -247,5 +238,6 @@ def day_id(agree: Sequence[Any]) -> UUID:
 
 
 def store_days(days: Mapping[tuple[Any, ...], Sequence[int]]) -> None:
-    """Add to what is there. `days` is as `days_of` makes it."""
-    add(DailySpend, {day_id(agree): (agree, sums) for agree, sums in days.items()}, agree=_AGREE, sums=_SUMS)
+    """Add to what is there, and to its totals. `days` is as `days_of` makes it."""
+    add(DailySpend, {day_id(agree): (agree, sums) for agree, sums in days.items()}, agree=AGREE, sums=SUMS)
+    add_totals(days)

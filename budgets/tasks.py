@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from budgets import customers, late_rollup, projected
+from budgets import customers, late_rollup, projected, verify
 from teams.actor import Actor, acting
 from teams.models import ActorSource
 
@@ -19,6 +19,11 @@ def note_customers() -> None:
 @shared_task
 def roll_up_ledger() -> None:
     late_rollup.roll_up_or_tell(now=timezone.now())
+
+
+@shared_task
+def mend_totals() -> None:
+    verify.mend_totals(now=timezone.now())
 
 
 @shared_task

@@ -1,16 +1,20 @@
 """Whether days and balances are what the ledger adds up to, and making them so again."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
+from budgets import totals
 from budgets.balances import chunks, read_adjustments, store, within
 from budgets.call_times import Recount
 from budgets.models import HEALTH_CHECK_KEY, Balance, DailySpend, LedgerEntry, LedgerHorizon, UnrolledBatch
 from budgets.rollup import Row, day_id, days_of, read_entries, roll_up_some, store_days, sums_locked
 from budgets.sums import rolled_since
+
+logger = logging.getLogger(__name__)
 
 _MOST_FINDINGS = 100
 
@@ -19,7 +23,8 @@ _MOST_FINDINGS = 100
 class Report:
     """`drift_nano` is the sum of all differences without their signs: 0 when every amount that is charged agrees.
 
-    `findings` has a line for each difference, also of what is only shown: the calls of hours and days.
+    `findings` has a line for each difference, also of what is only shown: the calls of hours and days, and
+    the totals of months.
     """
 
     drift_nano: int
@@ -37,6 +42,7 @@ def verify(*, now: datetime, repair: bool = False) -> Report:
         pass
     with sums_locked():
         drift, findings, days = _verify_days(now=now, repair=repair)
+        findings += _verify_totals(repair=repair)
         off, balances = 0, 0
         for balance, right in _right_balances():
             balances += 1
@@ -51,6 +57,14 @@ def verify(*, now: datetime, repair: bool = False) -> Report:
                     balance.spent_nano, balance.adjusted_nano = right
                     store([balance])
     return Report(drift + off, days, balances, tuple(findings[:_MOST_FINDINGS]))
+
+
+def mend_totals(*, now: datetime) -> None:
+    """Where a former version still rolled up after this one's migration, totals lack what it added."""
+    with sums_locked():
+        months = totals.mend_lately(now=now)
+    if months:
+        logger.warning("Made totals anew", extra={"months": [f"{month:%Y-%m}" for month in months]})
 
 
 def _right_balances() -> Iterator[tuple[Balance, tuple[int, int]]]:
@@ -83,6 +97,15 @@ def _verify_days(*, now: datetime, repair: bool) -> tuple[int, list[str], int]:
                 DailySpend.objects.filter(day=day).delete()
                 store_days(dict(wanted.values()))
     return drift, findings + times.compare(whole_from=first, repair=repair), len(days)
+
+
+def _verify_totals(*, repair: bool) -> Iterator[str]:
+    """After the days, which are right."""
+    for month in totals.months():
+        if wrong := totals.count_wrong(month):
+            yield f"totals of {month:%Y-%m}: {wrong} are not what its days add up to"
+            if repair:
+                totals.mend(month)
 
 
 def _first_whole_day() -> date:

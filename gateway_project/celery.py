@@ -27,6 +27,7 @@ app.conf.beat_schedule = {
     "tick reports": {"task": "alerts.tasks.tick_reports", "schedule": 30.0},
     "forget scheduled runs": {"task": "alerts.tasks.forget_scheduled_runs", "schedule": 3600.0},
     "roll up the ledger": {"task": "budgets.tasks.roll_up_ledger", "schedule": 2.0},
+    "mend totals": {"task": "budgets.tasks.mend_totals", "schedule": 3600.0},
     "tell projected budgets": {"task": "budgets.tasks.tell_projected_budgets", "schedule": 3600.0},
     "note customers": {"task": "budgets.tasks.note_customers", "schedule": 60.0},
     "forget request traces": {"task": "proxy.tasks.forget_request_traces", "schedule": 3600.0},

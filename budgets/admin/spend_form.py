@@ -13,6 +13,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from budgets.reports import By, Question
 from budgets.sums import hashes_of
+from budgets.totals import month_of
 from teams.admin.reach import reach_of
 from teams.models import RetiredToken, Team, VirtualKey
 
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from django.contrib.admin import AdminSite
 
 MOST_DAYS = 366
-DEFAULT_DAYS = 30
+# At a month's beginning the former one is shown with it: from a month's first day on, the sums are there.
+LEAST_DAYS = 7
 CHOICES = (
     (By.TEAM, "Team"), (By.KEY, "Key"), (By.USER, "User"), (By.ORGANIZATION, "Organization"),
     (By.CUSTOMER, "Customer"), (By.TAG, "Tag"), (By.MODEL_GROUP, "Model group"), (By.MODEL, "Provider's model"),
@@ -80,7 +82,7 @@ class SpendForm(forms.Form):
 
     def __init__(self, request: HttpRequest, *, site: "AdminSite", today: date) -> None:
         asked = {name: request.GET[name] for name in self.base_fields if request.GET.get(name)}
-        start = today - timedelta(days=DEFAULT_DAYS - 1)
+        start = month_of(today - timedelta(days=LEAST_DAYS - 1))
         super().__init__({"first": str(start), "last": str(today), "by": name_of(By.TEAM), **asked})
         self._request, self._site = request, site
         self.fields["by"].widget = UnfoldAdminSelectWidget(choices=self.fields["by"].choices)  # type: ignore[attr-defined]

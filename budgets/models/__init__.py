@@ -1,6 +1,15 @@
 """The ledger, the prices it was charged by, and what it adds up to."""
 
-from budgets.models.balances import Balance, DailySpend, Facet, LedgerHorizon, Scope, SpendAdjustment, UnrolledBatch
+from budgets.models.balances import (
+    Balance,
+    DailySpend,
+    Facet,
+    LedgerHorizon,
+    Scope,
+    SpendAdjustment,
+    SpendTotal,
+    UnrolledBatch,
+)
 from budgets.models.calls import CallDay, CallHour, CallTotal
 from budgets.models.gateway_budgets import BudgetSource, GatewayBudget
 from budgets.models.holds import CounterHold
@@ -26,5 +35,6 @@ __all__ = [
     "PriceSource",
     "Scope",
     "SpendAdjustment",
+    "SpendTotal",
     "UnrolledBatch",
 ]

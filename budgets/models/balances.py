@@ -139,6 +139,37 @@ class DailySpend(models.Model):
         return f"{self.day} {self.model_group}"
 
 
+class SpendTotal(models.Model):
+    """What rows of DailySpend come to by one thing alone, kept with them: see budgets.totals.
+
+    Everything of a day where `dimension` is empty; else of the month that `begins`, by the values of that dimension.
+    """
+
+    pk = models.CompositePrimaryKey("dimension", "begins", "value")
+    dimension = models.CharField(max_length=16, blank=True)
+    begins = models.DateField()
+    value = models.CharField(max_length=255, blank=True)
+
+    amount_nano = models.BigIntegerField("amount, nano-dollars", default=0)
+    requests = models.BigIntegerField(default=0)
+    failures = models.BigIntegerField(default=0)
+    prompt_tokens = models.BigIntegerField(default=0)
+    completion_tokens = models.BigIntegerField(default=0)
+    cached_tokens = models.BigIntegerField(default=0)
+    cache_creation_tokens = models.BigIntegerField(default=0)
+    milliseconds = models.BigIntegerField(default=0)
+
+    class Meta:
+        ordering = ["dimension", "begins", "value"]
+        # The dearest of a month, in the order in which they are shown.
+        indexes = [
+            models.Index(fields=["dimension", "begins", "-amount_nano", "value"], name="spend_total_dearest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.dimension} {self.value} {self.begins}"
+
+
 class LedgerHorizon(models.Model):
     """The one row that says before which instant the ledger may be deleted; the database refuses it otherwise."""
 

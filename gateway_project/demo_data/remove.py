@@ -26,6 +26,7 @@ from budgets.models import (
 )
 from budgets.rollup import roll_up_some, sums_locked
 from budgets.sums import rolled_since
+from budgets.totals import take_totals
 from gateway_project.demo_data import cast, marks
 from gateway_project.demo_data.marks import Standing
 from proxy.models import HealthCheck, RequestTrace
@@ -81,7 +82,9 @@ def _remove_day(day: date) -> int:
         ours = rows.filter(**marks.of_key()).order_by()
         uncount_times(list(ours.values(*ENTRY_FIELDS)))
         gone = ours.delete()[0]
-        DailySpend.objects.filter(day=day, **marks.of_key()).delete()
+        days = DailySpend.objects.filter(day=day, **marks.of_key())
+        take_totals(days)
+        days.delete()
     return gone
 
 

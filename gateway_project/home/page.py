@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from budgets.admin.spend_form import own_calls
 from budgets.reports import Question
+from budgets.totals import month_of
 from gateway_project.home import panels
 from gateway_project.home.checklist import checklist
 from gateway_project.home.health import health
@@ -19,8 +20,6 @@ from gateway_project.home.traffic import Numbers, Window, charts, everybodys_num
 from gateway_project.navigation import may_view
 from teams.admin.reach import reach_of
 
-# Of more, to find those who spent most takes longer than all the rest of the page.
-_TOP_DAYS = timedelta(days=6)
 # What is one's own has an index, by person and by team.
 _OWN_DAYS = timedelta(days=29)
 
@@ -41,7 +40,7 @@ def home(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "problems": _problems(request, now=now),
         "health": health(now=now) if sees_all else [],
         "budgets": _budgets(request, found, now=now),
-        "tops": panels.top(request, _question(request, found, now=now)) if found and has_calls else [],
+        "tops": panels.top(request, _question(request, now=now)) if found and has_calls else [],
         "reports": panels.reports(now=now) if has_calls and may_view(request, "alerts.ScheduledRun") else None,
     }
     shown["has_anything"] = any(shown[name] for name in ("checklist", "tiles", "problems", "health", "budgets", "own"))
@@ -61,10 +60,11 @@ def _numbers(request: HttpRequest, *, now: datetime) -> Numbers:
     return own_numbers(_window(request), own_calls(request), now=now)
 
 
-def _question(request: HttpRequest, found: Numbers, *, now: datetime) -> Question:
+def _question(request: HttpRequest, *, now: datetime) -> Question:
     today = now.astimezone(UTC).date()
     if reach_of(request).sees_everything:
-        return Question(first=max(found.since, today - _TOP_DAYS), last=today)
+        # A month has its sums, of whoever spent.
+        return Question(first=month_of(today), last=today)
     return Question(first=today - _OWN_DAYS, last=today, any_of=own_calls(request))
 
 

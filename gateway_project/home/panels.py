@@ -157,7 +157,7 @@ def _budget(line: BudgetLine, *, now: datetime) -> Row:
 
 
 def top(request: HttpRequest, question: Question) -> list[Panel]:
-    """Five queries. Names of what the person sees; the rest keeps its id."""
+    """Eight queries. Names of what the person sees; the rest keeps its id."""
     found = top_of(question)
     reach = reach_of(request)
     teams = reach.teams().filter(pk__in=[one.ids[0] for one in found.teams]).order_by()

@@ -7,10 +7,11 @@ from enum import StrEnum
 
 from django.utils.translation import gettext as _
 
-from budgets.home import Money, first_day_of_month, money_of
+from budgets.home import Money, money_of
 from budgets.reports import By, Question
 from budgets.spend_chart import LINES
 from budgets.standing_panel import cents
+from budgets.totals import month_of
 from budgets.traffic import Counts, Traffic, days_asked, everybodys_days, everybodys_hours, last_hours, midnight
 from gateway_project.home.charts import Chart, Series, Subject, bar_chart, line_chart
 from gateway_project.home.words import day_label, hour_label, length, milliseconds_of, number
@@ -48,7 +49,7 @@ class Numbers:
 def everybodys_numbers(window: Window, *, now: datetime) -> Numbers:
     """Three queries at most, of some dozen rows whatever the traffic."""
     today = now.astimezone(UTC).date()
-    first = min(first_day_of_month(today), today - timedelta(days=_LOOKS_BACK))
+    first = min(month_of(today), today - timedelta(days=_LOOKS_BACK))
     days = everybodys_days(first=first, last=today)
     if window is Window.DAY:
         shown = last_hours(everybodys_hours(now - timedelta(days=1)), number=24, now=now)
@@ -60,7 +61,7 @@ def everybodys_numbers(window: Window, *, now: datetime) -> Numbers:
 def own_numbers(window: Window, any_of: Conditions, *, now: datetime) -> Numbers:
     """Of the calls that meet one of the conditions. What is told apart by whose it is is known by the day alone."""
     today = now.astimezone(UTC).date()
-    first = min(first_day_of_month(today), today - timedelta(days=_LOOKS_BACK))
+    first = min(month_of(today), today - timedelta(days=_LOOKS_BACK))
     days = days_asked(Question(first=first, last=today, any_of=any_of), first=first, last=today)
     window = Window.WEEK if window is Window.DAY else window
     return _numbers(window, days, _last_days(days, window, today), today=today, now=now, is_timed=False)

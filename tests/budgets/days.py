@@ -5,6 +5,7 @@ from datetime import date
 from typing import Any
 
 from budgets.models import DailySpend
+from budgets.totals import mend, months
 
 DAY = date(2026, 11, 23)
 
@@ -32,4 +33,7 @@ def day_row(day: date = DAY, **columns: Any) -> DailySpend:
 
 
 def keep_days(*rows: DailySpend) -> None:
+    """With what they come to."""
     DailySpend.objects.bulk_create(rows)
+    for month in months():
+        mend(month)

@@ -13,6 +13,7 @@ from budgets.corrections import correct_amount
 from budgets.entries import insert
 from budgets.models import Balance, CallTotal, DailySpend, LedgerEntry, Scope, UnrolledBatch
 from budgets.rollup import roll_up
+from budgets.totals import take_totals
 from budgets.verify import verify
 from gateway_project.demo_data import cast, command, marks
 from teams.models import AuditEntry, Customer, Organization, Team, User, VirtualKey
@@ -134,6 +135,7 @@ def test_what_was_left_half_removed_is_removed_the_rest() -> None:
     day = DailySpend.objects.order_by("day").values_list("day", flat=True)[0]
     uncount_times(list(LedgerEntry.objects.filter(started_at__date=day).values(*ENTRY_FIELDS)))
     LedgerEntry.objects.filter(started_at__date=day).delete()
+    take_totals(DailySpend.objects.filter(day=day))
     DailySpend.objects.filter(day=day).delete()
     Organization.objects.filter(pk=marks.ROOT).update(metadata={})
     assert marks.standing() is marks.Standing.UNFINISHED
