@@ -10,6 +10,7 @@ from django.db import connection, models, transaction
 
 from alerts.models import AlertChannel, Delivery, Incident
 from budgets.models import Balance, CallDay, CallHour, DailySpend, LedgerEntry
+from budgets.totals import mend, months
 from proxy.models import Deployment, RequestTrace
 from teams.models import AuditEntry, Budget, Customer, Membership, Organization, Tag, Team, User, VirtualKey
 
@@ -93,6 +94,8 @@ def _days(sizes: Sizes, *, keys: int, teams: int, users: int, organizations: int
         row.pk, row.facet = uuid4(), facet
         value = {"facet_value": f"'{facet}-' || 1 + n % {sizes.of(values)}"}
         _copy(row, sizes.of(number), id=f"md5('{facet}' || n)::uuid", **value, **whose, **what)
+    for month in months():
+        mend(month)
     sums: dict[str, Any] = {"amount_nano": 10**12, "calls": LEDGER // DAYS // 24, "failures": 100,
                             "seconds": {"40": 9000, "45": 4000}, "first_token": {"30": 5000}}  # fmt: skip
     hour = now.replace(minute=0, second=0, microsecond=0)
