@@ -12,19 +12,23 @@ COLUMNS = (
 )
 
 
-def add_up(apps, editor):
-    month = "date_trunc('month', day)::date" if editor.connection.vendor == "postgresql" else "date(day, 'start of month')"
+def statements(*, on_server):
+    month = "date_trunc('month', day)::date" if on_server else "date(day, 'start of month')"
     wanted = [("", "day", "''", "")]
     wanted += [(column, month, column, "") for column in COLUMNS]
     wanted += [(facet, month, "facet_value", facet) for facet in ("customer", "tag")]
     sums = ", ".join(f"sum({name})" for name in SUMS)
+    return [
+        f"INSERT INTO budgets_spendtotal (dimension, begins, value, {', '.join(SUMS)}) "
+        f"SELECT '{dimension}', {begins}, {value}, {sums} FROM budgets_dailyspend WHERE facet = '{facet}' GROUP BY 2, 3"
+        for dimension, begins, value, facet in wanted
+    ]
+
+
+def add_up(apps, editor):
     with editor.connection.cursor() as cursor:
-        for dimension, begins, value, facet in wanted:
-            cursor.execute(
-                f"INSERT INTO budgets_spendtotal (dimension, begins, value, {', '.join(SUMS)}) "
-                f"SELECT %s, {begins}, {value}, {sums} FROM budgets_dailyspend WHERE facet = %s GROUP BY 2, 3",
-                [dimension, facet],
-            )
+        for statement in statements(on_server=editor.connection.vendor == "postgresql"):
+            cursor.execute(statement)
 
 
 class Migration(migrations.Migration):

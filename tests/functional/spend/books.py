@@ -7,6 +7,7 @@ import sqlite3
 from contextlib import closing
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
+from importlib import import_module
 from typing import Any
 from uuid import UUID
 
@@ -93,13 +94,20 @@ def store(gateway: Gateway, *rows: models.Model) -> None:
         if on_server:
             with psycopg.connect(gateway.store.database_url) as server, server.cursor() as cursor:
                 cursor.executemany(statement, values)
-                for sums in _balances(on_server=True) if model is LedgerEntry else ():
+                for sums in _sums_of(model, on_server=True):
                     cursor.execute(sums)
         else:
             with closing(sqlite3.connect(gateway.data / "tollkeeper.sqlite3", timeout=30)) as file, file:
                 file.executemany(statement, values)
-                for sums in _balances(on_server=False) if model is LedgerEntry else ():
+                for sums in _sums_of(model, on_server=False):
                     file.execute(sums)
+
+
+def _sums_of(model: type[models.Model], *, on_server: bool) -> list[str]:
+    if model is LedgerEntry:
+        return _balances(on_server=on_server)
+    totals = import_module("budgets.migrations.0006_spend_totals").statements(on_server=on_server)
+    return ["DELETE FROM budgets_spendtotal", *totals]
 
 
 def _balances(*, on_server: bool) -> list[str]:

@@ -190,7 +190,9 @@ def test_hostile_ids_are_nobodys(admin: httpx.Client, name: str) -> None:
 
 
 def test_the_widest_range_is_answered(admin: httpx.Client) -> None:
-    assert len(asked(admin, REPORT, start_date="2025-01-01", end_date="9999-12-31")) == 5
+    found = asked(admin, REPORT, start_date="2025-01-01", end_date="9999-12-31")
+    # Today another test of this gateway may have called it.
+    assert len([row for row in found if row["group_by_day"] < "2025-04"]) == 5
 
 
 def test_as_csv(admin: httpx.Client, callers: Callers) -> None:
