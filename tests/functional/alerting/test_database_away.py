@@ -100,8 +100,8 @@ def test_it_is_told_of_one_that_hangs_as_of_one_that_is_dead(
 def test_a_file_that_somebody_keeps_locked_is_told_by_the_worker_and_settled_when_it_is_free(
     tmp_path: Path, shared_upstream: FakeUpstream, shared_slack: FakeSlack
 ) -> None:
-    """Whoever waits for it gives up after ten seconds; the telling waits for it as well."""
-    locked = 16.0
+    """Whoever waits for it gives up after ten seconds, be it late at it; the telling waits for it as well."""
+    locked = 26.0
     with gateway_of(tmp_path, shared_upstream, shared_slack) as gateway:
         scene = Scene({"slack": slack_ear(shared_slack)}, (ROLL_UP,))
         scene.at(0, lambda: lock(gateway, seconds=locked))
