@@ -75,10 +75,10 @@ def round_step(most: int) -> int:
 
 
 def _labels(days: Sequence[date], slot: float) -> tuple[tuple[float, str], ...]:
-    """So many as do not touch each other."""
+    """So many as do not touch each other, nor leave the picture."""
     every = max(1, -(-_LABEL_WIDTH // slot).__trunc__()) if slot else 1
     return tuple(
-        (round(_LEFT + (number + 0.5) * slot, 2), f"{day:%b} {day.day}")
+        (x, f"{day:%b} {day.day}")
         for number, day in enumerate(days)
-        if number % every == 0
+        if number % every == 0 and (x := round(_LEFT + (number + 0.5) * slot, 2)) <= WIDTH - _LABEL_WIDTH / 4
     )

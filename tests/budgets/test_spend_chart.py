@@ -51,4 +51,5 @@ def test_bars_stay_within_the_frame_and_apart_and_labels_do_not_touch(amounts: l
         assert bar.y + bar.height == pytest.approx(chart.base, abs=0.02)
     assert all(left.x + left.width <= right.x + 0.02 for left, right in pairwise(chart.bars))
     assert all(right - left >= 70 for (left, _), (right, _) in pairwise(chart.labels))
+    assert all(x <= WIDTH - 18 for x, _ in chart.labels)
     assert all(0 <= y <= HEIGHT for y, _ in chart.lines)
