@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from django.contrib.admin import AdminSite
 
 MOST_DAYS = 366
-# At a month's beginning the former one is shown with it: from a month's first day on, the sums are there.
+# Whole months have their totals; in the first days of one, the month before is shown with it.
 LEAST_DAYS = 7
 CHOICES = (
     (By.TEAM, "Team"), (By.KEY, "Key"), (By.USER, "User"), (By.ORGANIZATION, "Organization"),

@@ -34,14 +34,13 @@ _DAYS = {Window.WEEK: 7, Window.MONTH: 30}
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """`days` are all that were read, `shown` the slots of the window by when they begin, since the day `since`."""
+    """`days` are all that were read, `shown` the slots of the window by when they begin."""
 
     days: Mapping[date, Traffic]
     today: Traffic
     money: Money
     window: Window
     shown: Mapping[datetime, Traffic]
-    since: date
     is_timed: bool
     has_any: bool
 
@@ -67,13 +66,8 @@ def own_numbers(window: Window, any_of: Conditions, *, now: datetime) -> Numbers
     return _numbers(window, days, _last_days(days, window, today), today=today, now=now, is_timed=False)
 
 
-def _since(window: Window, today: date) -> date:
-    """Of a window of hours, the day in which it begins."""
-    return today - timedelta(days=_DAYS.get(window, 2) - 1)
-
-
 def _last_days(days: Mapping[date, Traffic], window: Window, today: date) -> dict[datetime, Traffic]:
-    first = _since(window, today)
+    first = today - timedelta(days=_DAYS[window] - 1)
     return {midnight(day): traffic for day, traffic in days.items() if day >= first}
 
 
@@ -92,7 +86,6 @@ def _numbers(
         money=money_of(days, now=now),
         window=window,
         shown=shown,
-        since=_since(window, today),
         is_timed=is_timed,
         has_any=any(one.calls for one in days.values()),
     )
