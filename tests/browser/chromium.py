@@ -129,6 +129,13 @@ def has_focus(element: Locator) -> bool:
     return bool(element.evaluate("element => element === document.activeElement"))
 
 
+def search_pages(page: Page, words: str) -> None:
+    """In the search that is open. Its field gets the focus a moment after it opened; keys before that go nowhere."""
+    typed = page.locator("#search-input-command")
+    expect(typed).to_be_focused()
+    typed.press_sequentially(words)
+
+
 def turn_to(page: Page, title: str) -> None:
     """By the sidebar."""
     page.locator("#nav-sidebar").get_by_text(title, exact=True).first.click()

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.chromium import MOST_STEPS, first_password, log_in, tab_to, watched_page
+from tests.browser.chromium import MOST_STEPS, first_password, log_in, search_pages, tab_to, watched_page
 from tests.gateway import Gateway
 
 PAGES = {
@@ -97,15 +97,14 @@ def test_the_search_opens_from_the_sidebar_and_gives_the_focus_back(admin: Page)
     opener.focus()
     admin.keyboard.press("Enter")
     typed = admin.locator("#search-input-command")
-    expect(typed).to_be_focused()
-    typed.press_sequentially("virtual")
+    search_pages(admin, "virtual")
     expect(admin.locator("#command-results-list a").first).to_contain_text("Virtual keys")
     admin.keyboard.press("Escape")
     admin.keyboard.press("Escape")
     expect(typed).to_be_hidden()
     expect(opener).to_be_focused()
     admin.keyboard.press("Control+k")
-    typed.press_sequentially("silences")
+    search_pages(admin, "silences")
     expect(admin.locator("#command-results-list a").first).to_contain_text("Silences")
     admin.keyboard.press("Enter")
     admin.wait_for_url("**/admin/alerts/silence/")

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.chromium import field, log_in
+from tests.browser.chromium import field, log_in, search_pages
 from tests.gateway import Gateway, chat
 
 PASSWORD = "a-long-enough-passphrase"
@@ -96,7 +96,7 @@ def _assert_nothing_of_others(page: Page, foreign: str) -> None:
         page.goto("/admin/")
         page.keyboard.press("Control+k")
         with page.expect_response(lambda answer: "/admin/search/" in answer.url) as found:
-            page.locator("#search-input-command").press_sequentially(wanted)
+            search_pages(page, wanted)
         assert found.value.ok
         assert ("data-title=" in found.value.text()) is finds, wanted
 
