@@ -12,7 +12,7 @@ from django.db.models.expressions import Combinable
 from django.utils import timezone
 
 from budgets.models import DailySpend, Facet, SpendTotal
-from budgets.totals import DIMENSIONS, EVERYTHING, last_of_month, month_of
+from budgets.totals import DAILY, EVERYTHING, last_of_month, month_of
 
 
 class By(StrEnum):
@@ -106,7 +106,7 @@ def spend_by(question: Question, *by: By, limit: int | None = None) -> list[Grou
     """
     width = len(by)
     if (kept := _kept(question, by)) is not None:
-        return [Group(row[:width], Sums(*row[width:])) for row in _dearest(*kept, limit=limit)]
+        return [Group(row[:width], Sums(*row[width:])) for row in kept.groups(limit=limit)]
     columns = [column_of(one) for one in by]
     rows: Any = rows_of(question, *by).order_by().values_list(*columns).annotate(**_SUMS)
     if limit is not None:
@@ -123,7 +123,7 @@ def amounts_by(question: Question, *by: By) -> list[tuple[Any, ...]]:
 
 def total(question: Question) -> Sums:
     kept = _kept(question, (By.DAY,))
-    found = (kept[0] if kept else rows_of(question)).aggregate(**_SUMS)
+    found = (kept.rows if kept else rows_of(question)).aggregate(**_SUMS)
     return Sums(*(found[f"sum_{name}"] or 0 for name in MEASURES))
 
 
@@ -177,31 +177,54 @@ def rows_of(question: Question, *by: By) -> QuerySet[DailySpend]:
     return rows
 
 
-def _kept(question: Question, by: tuple[By, ...]) -> tuple[QuerySet[SpendTotal], str, bool] | None:
-    """Where budgets.totals has the answer: its rows, the column of their values, and whether each value has one row.
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """Rows of totals, and what is told apart by: columns of which each combination `is_single` in the rows, or not."""
 
-    It has everybody's days, and whole months by one thing alone. This month is whole up to today.
+    rows: QuerySet[SpendTotal]
+    columns: tuple[str, ...]
+    is_single: bool
+
+    def groups(self, *, limit: int | None) -> Any:
+        rows: Any = self.rows.order_by()
+        if self.is_single:
+            found, amount = rows.values_list(*self.columns, *MEASURES), "-amount_nano"
+        else:
+            found, amount = rows.values_list(*self.columns).annotate(**_SUMS), "-sum_amount_nano"
+        return found if limit is None else found.order_by(amount, *self.columns)[:limit]
+
+
+def _kept(question: Question, by: tuple[By, ...]) -> _Kept | None:
+    """Where budgets.totals has the answer: everybody's, by one thing and by days of it if those are kept, or else of
+
+    whole months. This month is whole up to today.
     """
-    if question.where or question.any_of or len(by) != 1:
+    things = [one for one in by if one is not By.DAY]
+    if question.where or question.any_of or not by or len(things) > 1 or len(by) > 2:
         return None
-    facet = _facet(question, by)
-    dated: dict[str, date] = {}
-    if question.first is not None:
-        dated["begins__gte"] = question.first
-    if question.last is not None:
-        dated["begins__lte"] = question.last
-    if by == (By.DAY,):
-        rows = SpendTotal.objects.filter(dimension=EVERYTHING, **dated)
-        return (rows, "begins", True) if facet == Facet.CALLS else None
+    facet, dimension = _facet(question, by), things[0].value if things else EVERYTHING
     # Of each customer or tag another thing would be told apart by.
-    if by[0] not in DIMENSIONS or facet != FACETS.get(by[0], Facet.CALLS) or not _is_of_months(question):
+    if facet != (FACETS.get(things[0], Facet.CALLS) if things else Facet.CALLS):
+        return None
+    if dimension not in DAILY and (By.DAY in by or not _is_of_months(question)):
         return None
     first, last = question.first, question.last
-    is_one = first is not None and last is not None and month_of(first) == month_of(last)
+    dated: dict[str, date] = {}
+    if first is not None:
+        dated["begins__gte"] = first
+    if last is not None:
+        dated["begins__lte"] = last
+    is_one = first is not None and last is not None and _begins(dimension, first) == _begins(dimension, last)
     if is_one and first is not None:
         # By equality, so that the index gives the order.
         dated = {"begins": first}
-    return SpendTotal.objects.filter(dimension=by[0].value, **dated), "value", is_one
+    rows = SpendTotal.objects.filter(dimension=dimension, **dated)
+    columns = tuple("begins" if one is By.DAY else "value" for one in by)
+    return _Kept(rows, columns, is_single=is_one or By.DAY in by)
+
+
+def _begins(dimension: str, day: date) -> date:
+    return day if dimension in DAILY else month_of(day)
 
 
 def _is_of_months(question: Question) -> bool:
@@ -209,15 +232,6 @@ def _is_of_months(question: Question) -> bool:
     if first is not None and first != month_of(first):
         return False
     return last is None or last == last_of_month(last) or last >= timezone.now().astimezone(UTC).date()
-
-
-def _dearest(rows: QuerySet[SpendTotal], column: str, is_one: bool, *, limit: int | None) -> Any:
-    found: Any = rows.order_by()
-    if is_one:
-        found, amount = found.values_list(column, *MEASURES), "-amount_nano"
-    else:
-        found, amount = found.values_list(column).annotate(**_SUMS), "-sum_amount_nano"
-    return found if limit is None else found.order_by(amount, column)[:limit]
 
 
 class WholeSum(Sum):

@@ -1,4 +1,4 @@
-"""Everybody's spend by one thing alone, added up beforehand: everything of each day, and each month by each dimension.
+"""Everybody's spend by one thing alone, added up beforehand: of each day where that has few values, of each month else.
 
 Pages and questions about everybody would else read every row of DailySpend. The roll-up adds to both in the same
 transaction; where they differ nevertheless, as while a former version still rolls up, DailySpend is right.
@@ -20,12 +20,15 @@ SUMS = (
     "amount_nano", "requests", "failures", "prompt_tokens", "completion_tokens", "cached_tokens",
     "cache_creation_tokens", "milliseconds",
 )  # fmt: skip
+# A dimension of one value, the empty one.
 EVERYTHING = ""
 COLUMNS = (
     "key_hash", "user_id", "team_id", "organization_id", "call_type", "model_group", "model", "provider",
     "deployment_id",
 )  # fmt: skip
-DIMENSIONS = frozenset({*COLUMNS, Facet.CUSTOMER, Facet.TAG})
+# Those of a few values, however many call.
+DAILY = frozenset({EVERYTHING, "call_type", "model_group", "model", "provider", "deployment_id"})
+DIMENSIONS = frozenset({EVERYTHING, *COLUMNS, Facet.CUSTOMER, Facet.TAG})
 # What a row of DailySpend agrees in.
 AGREE = ("day", "facet", "facet_value", *COLUMNS)
 _NOTHING = (0,) * len(SUMS)
@@ -63,7 +66,10 @@ def _totals(rows: Iterable[tuple[Sequence[Any], Sums]]) -> Totals:
             keys = [(str(facet), month, facet_value)]
         else:
             keys = [(EVERYTHING, day, "")]
-            keys += [(column, month, value) for column, value in zip(COLUMNS, values, strict=True)]
+            keys += [
+                (column, day if column in DAILY else month, value)
+                for column, value in zip(COLUMNS, values, strict=True)
+            ]
         for key in keys:
             known = found.get(key)
             found[key] = list(sums) if known is None else [old + new for old, new in zip(known, sums, strict=True)]
@@ -90,10 +96,13 @@ def mend(month: date) -> None:
     sums = ", ".join(f"sum({name})" for name in SUMS)
     rows = f"FROM {DailySpend._meta.db_table} WHERE facet = %s AND day >= %s AND day <= %s GROUP BY"
     with connection.cursor() as cursor:
-        cursor.execute(f"{made} day, '', {sums} {rows} day", [EVERYTHING, Facet.CALLS.value, first, last])
         for dimension in sorted(DIMENSIONS):
             column, facet = _source(dimension)
-            cursor.execute(f"{made} %s, {column}, {sums} {rows} {column}", [dimension, first, facet, first, last])
+            if dimension in DAILY:
+                statement = f"{made} day, {column}, {sums} {rows} day, {column}"
+                cursor.execute(statement, [dimension, facet, first, last])
+            else:
+                cursor.execute(f"{made} %s, {column}, {sums} {rows} {column}", [dimension, first, facet, first, last])
 
 
 def months() -> list[date]:
@@ -103,23 +112,27 @@ def months() -> list[date]:
     return sorted({month_of(day) for day in {*days, *totals}})
 
 
-def count_wrong(month: date, dimensions: Collection[str] = (EVERYTHING, *sorted(DIMENSIONS))) -> int:
+def count_wrong(month: date, dimensions: Collection[str] = DIMENSIONS) -> int:
     """How many totals of a month are not what DailySpend says, in the transaction of `sums_locked`."""
     return sum(_count_wrong(month, dimension) for dimension in dimensions)
 
 
 def _count_wrong(month: date, dimension: str) -> int:
     last = last_of_month(month)
-    name = "begins" if dimension == EVERYTHING else "value"
     rows = SpendTotal.objects.filter(dimension=dimension, begins__gte=month, begins__lte=last).order_by()
-    known = {row[0]: row[1:] for row in rows.values_list(name, *SUMS).iterator(chunk_size=_CHUNK) if any(row[1:])}
-    column, facet = ("day", Facet.CALLS.value) if dimension == EVERYTHING else _source(dimension)
+    chunks = rows.values_list("begins", "value", *SUMS).iterator(chunk_size=_CHUNK)
+    known = {row[:2]: row[2:] for row in chunks if any(row[2:])}
+    column, facet = _source(dimension)
     days = DailySpend.objects.filter(facet=facet, day__gte=month, day__lte=last).order_by()
-    added: Any = days.values_list(column).annotate(**{f"sum_{one}": Sum(one) for one in SUMS})
-    wrong: int = sum(known.pop(row[0], _NOTHING) != row[1:] for row in added.iterator(chunk_size=_CHUNK))
+    names = ("day", column) if dimension in DAILY else (column,)
+    added: Any = days.values_list(*names).annotate(**{f"sum_{one}": Sum(one) for one in SUMS})
+    wrong = 0
+    for row in added.iterator(chunk_size=_CHUNK):
+        begins, value = row[:2] if dimension in DAILY else (month, row[0])
+        wrong += known.pop((begins, value), _NOTHING) != row[-len(SUMS) :]
     return wrong + len(known)
 
 
 def _source(dimension: str) -> tuple[str, str]:
-    """The column of DailySpend, and the facet of its rows."""
+    """The column of DailySpend, and the facet of its rows. Everything's is empty in each row, as is its facet."""
     return ("facet_value", dimension) if dimension in Facet.values else (dimension, Facet.CALLS.value)

@@ -142,7 +142,7 @@ class DailySpend(models.Model):
 class SpendTotal(models.Model):
     """What rows of DailySpend come to by one thing alone, kept with them: see budgets.totals.
 
-    Everything of a day where `dimension` is empty; else of the month that `begins`, by the values of that dimension.
+    By the values of a dimension, of the day or the month that `begins`; everything where the dimension is empty.
     """
 
     pk = models.CompositePrimaryKey("dimension", "begins", "value")
@@ -161,7 +161,7 @@ class SpendTotal(models.Model):
 
     class Meta:
         ordering = ["dimension", "begins", "value"]
-        # The dearest of a month, in the order in which they are shown.
+        # The dearest of a day or a month, in the order in which they are shown.
         indexes = [
             models.Index(fields=["dimension", "begins", "-amount_nano", "value"], name="spend_total_dearest"),
         ]

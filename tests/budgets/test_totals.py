@@ -26,7 +26,11 @@ pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 OCTOBER, NOVEMBER = date(2026, 10, 1), date(2026, 11, 1)
 ENDS = {OCTOBER: date(2026, 10, 31), NOVEMBER: date(2026, 11, 30)}
-ALL = [one for one in By if one is not By.DAY]
+PAIRS = [(By.DAY, one) for one in By if one is not By.DAY]
+SPANS = [
+    (None, None), (OCTOBER, ENDS[OCTOBER]), (NOVEMBER, None), (OCTOBER, ENDS[NOVEMBER]),
+    (date(2026, 10, 9), date(2026, 11, 3)), (date(2026, 10, 9), date(2026, 10, 9)), (None, date(2026, 11, 3)),
+]  # fmt: skip
 CALL = st.fixed_dictionaries(
     {
         "started_at": st.integers(0, 60).map(lambda days: datetime(2026, 10, 1, tzinfo=UTC) + timedelta(days=days)),
@@ -41,12 +45,12 @@ CALL = st.fixed_dictionaries(
 )
 
 
-def kept(question: Question, by: By) -> dict[Any, tuple[int, int]]:
-    return {group.values[0]: (group.sums.amount_nano, group.sums.total_tokens) for group in spend_by(question, by)}
+def kept(question: Question, *by: By) -> dict[Any, tuple[int, int]]:
+    return {group.values: (group.sums.amount_nano, group.sums.total_tokens) for group in spend_by(question, *by)}
 
 
-def from_days(question: Question, by: By) -> dict[Any, tuple[int, int]]:
-    return {value: (nano, tokens) for value, nano, tokens in amounts_by(question, by)}
+def from_days(question: Question, *by: By) -> dict[Any, tuple[int, int]]:
+    return {tuple(values): (nano, tokens) for *values, nano, tokens in amounts_by(question, *by)}
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -58,17 +62,18 @@ def test_they_are_what_the_days_add_up_to(calls: list[dict[str, Any]], split: in
         keep(*(entry(ended_at=call["started_at"], attempt=number, **call) for number, call in enumerate(some)))
 
     assert [totals.count_wrong(month) for month in totals.months()] == [0] * len(totals.months())
-    for first, last in ((None, None), (OCTOBER, ENDS[OCTOBER]), (NOVEMBER, None), (OCTOBER, ENDS[NOVEMBER])):
+    for first, last in SPANS:
         question = Question(first=first, last=last)
-        for by in By:
-            assert kept(question, by) == from_days(question, by), (question, by)
+        for by in (*((one,) for one in By), *PAIRS, (By.MODEL_GROUP, By.DAY)):
+            assert kept(question, *by) == from_days(question, *by), (question, by)
         assert total(question).amount_nano == sum(nano for nano, _ in from_days(question, By.DAY).values())
 
 
-@pytest.mark.parametrize("by", [By.TEAM, By.TAG, By.DAY])
+@pytest.mark.parametrize("by", [By.TEAM, By.TAG, By.DAY, By.MODEL_GROUP, By.DEPLOYMENT])
 def test_they_are_read_where_they_have_the_answer(by: By) -> None:
     """Told by rows that are nowhere else."""
     SpendTotal.objects.create(dimension="" if by is By.DAY else by.value, begins=NOVEMBER, value="x", amount_nano=7)
+    is_daily = by not in (By.TEAM, By.TAG)
 
     assert [group.sums.amount_nano for group in spend_by(Question(first=NOVEMBER, last=ENDS[NOVEMBER]), by)] == [7]
     assert [group.sums.amount_nano for group in spend_by(Question(), by, limit=1)] == [7]
@@ -76,6 +81,9 @@ def test_they_are_read_where_they_have_the_answer(by: By) -> None:
     assert spend_by(Question(first=NOVEMBER, where={By.MODEL: ["m"]}), by) == []
     assert spend_by(Question(first=NOVEMBER, any_of=({By.USER: ["u"]},)), by) == []
     assert spend_by(Question(first=NOVEMBER + timedelta(days=1)), by) == []
+    assert len(spend_by(Question(first=NOVEMBER, last=NOVEMBER), by)) == is_daily
+    assert len(spend_by(Question(last=ENDS[NOVEMBER] - timedelta(days=9)), by)) == is_daily
+    assert len(spend_by(Question(first=NOVEMBER), By.DAY, by)) == is_daily
 
 
 @pytest.mark.parametrize(
@@ -98,7 +106,8 @@ def test_a_month_is_whole_from_its_first_day_to_its_last_or_to_today(
 ) -> None:
     monkeypatch.setattr("django.utils.timezone.now", lambda: NOW)
     assert (reports._kept(Question(first=first, last=last), (By.TEAM,)) is not None) is is_whole
-    assert reports._kept(Question(first=first, last=last), (By.DAY,)) is not None, "of days any span is whole"
+    for by in (By.DAY, By.MODEL):
+        assert reports._kept(Question(first=first, last=last), (by,)) is not None, "of days any span is whole"
 
 
 def test_the_dearest_of_one_month_and_of_two() -> None:
@@ -133,9 +142,10 @@ def test_verify_finds_and_mends_them() -> None:
     SpendTotal.objects.filter(dimension="team_id").update(amount_nano=6)
     SpendTotal.objects.filter(dimension="tag").delete()
     SpendTotal.objects.create(dimension="model", begins=NOVEMBER, value="none", requests=1)
+    SpendTotal.objects.create(dimension="model", begins=NOVEMBER + timedelta(days=1), value="none", requests=1)
 
     report = verify(now=NOW)
-    assert report.findings == ("totals of 2026-11: 3 are not what its days add up to",)
+    assert report.findings == ("totals of 2026-11: 4 are not what its days add up to",)
     assert report.drift_nano == 0, "what is charged was right"
     assert verify(now=NOW, repair=True).findings == report.findings
     assert verify(now=NOW).findings == ()
@@ -162,7 +172,11 @@ def test_it_comes_every_hour() -> None:
 
 def test_what_is_there_at_the_upgrade_is_added_up() -> None:
     keep_days(
-        *(day_row(day, team_id=team) for day in (OCTOBER, NOVEMBER, date(2026, 11, 30)) for team in ("a", "", "b")),
+        *(
+            day_row(day, team_id=team, model=f"of {team}")
+            for day in (OCTOBER, NOVEMBER, date(2026, 11, 30))
+            for team in ("a", "", "b")
+        ),
         day_row(NOVEMBER, facet="tag", facet_value="x"),
         day_row(NOVEMBER, facet="customer", facet_value="c"),
     )
@@ -173,5 +187,6 @@ def test_what_is_there_at_the_upgrade_is_added_up() -> None:
 
     assert set(SpendTotal.objects.values_list()) == right
     assert Counter(SpendTotal.objects.values_list("dimension", flat=True))["team_id"] == 6
+    assert Counter(SpendTotal.objects.values_list("dimension", flat=True))["model"] == 9
     with sums_locked():
         assert totals.mend_lately(now=NOW) == []
