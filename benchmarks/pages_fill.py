@@ -1,5 +1,6 @@
 """The rows that `pages.py` measures with: one row of each kind, and copies of it by the database."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,7 +10,7 @@ from uuid import uuid4
 from django.db import connection, models, transaction
 
 from alerts.models import AlertChannel, Delivery, Incident
-from budgets.models import Balance, CallDay, CallHour, DailySpend, LedgerEntry
+from budgets.models import Balance, CallDay, CallHour, DailySpend, LedgerEntry, PriceSnapshot
 from budgets.totals import mend, months
 from proxy.models import Deployment, RequestTrace
 from teams.models import AuditEntry, Budget, Customer, Membership, Organization, Tag, Team, User, VirtualKey
@@ -106,6 +107,7 @@ def _days(sizes: Sizes, *, keys: int, teams: int, users: int, organizations: int
 def _ledger(sizes: Sizes, *, keys: int, teams: int, users: int, now: datetime) -> None:
     """Oldest first, as they come; the indexes are made afterwards."""
     number = sizes.of(LEDGER)
+    price = PriceSnapshot.objects.create(digest="seed", provider="openai", model="m", source="table", rates={})
     row = LedgerEntry(
         id=uuid4(), request_id=uuid4(), call_id="seed", call_type="acompletion", status="success", status_code=200,
         started_at=now - timedelta(days=DAYS), ended_at=now - timedelta(days=DAYS), key_hash="", requested_model="m",
@@ -119,6 +121,8 @@ def _ledger(sizes: Sizes, *, keys: int, teams: int, users: int, now: datetime) -
                "amount_nano": "1000000 + n", "status": "CASE WHEN n % 50 = 0 THEN 'failure' ELSE 'success' END",
                "status_code": "CASE WHEN n % 50 = 0 THEN 500 ELSE 200 END", "stream": "n % 2 = 0",
                "basis": "CASE WHEN n % 50 = 0 THEN 'none' WHEN n % 400 = 1 THEN 'estimated' ELSE 'usage' END",
+               # What succeeded has one, save for some.
+               "price_id": f"CASE WHEN n % 50 > 0 AND n % 1000 <> 7 THEN {price.pk} END",
                "end_user": "CASE WHEN n % 2 = 0 THEN 'customer-' || 1 + n % 200000 ELSE '' END",
                **_caller(keys=keys, teams=teams, users=users), **_model()}  # fmt: skip
     with transaction.atomic(), connection.cursor() as cursor:
@@ -219,6 +223,11 @@ def _ago(number: str) -> str:
 
 def _hash(number: str) -> str:
     return f"md5('k' || ({number})) || md5('h' || ({number}))"
+
+
+def hash_of(number: int) -> str:
+    """The same of one number."""
+    return "".join(hashlib.md5(f"{letter}{number}".encode(), usedforsecurity=False).hexdigest() for letter in "kh")
 
 
 def _tail(number: str) -> str:

@@ -28,7 +28,7 @@ from django.utils import timezone  # noqa: E402
 
 from alerts.models import Incident  # noqa: E402
 from benchmarks.pages_api import ADDRESSES  # noqa: E402
-from benchmarks.pages_fill import Sizes, fill  # noqa: E402
+from benchmarks.pages_fill import Sizes, fill, hash_of  # noqa: E402
 from proxy.policy import Policy  # noqa: E402
 from proxy.registry import load_routing_table  # noqa: E402
 from proxy.runtime import Runtime, set_running  # noqa: E402
@@ -40,10 +40,10 @@ ROUNDS = 5
 # A page so slow is asked for once, and its query is stopped some time later.
 SLOW_SECONDS, STOPPED_AFTER_SECONDS = 3.0, 30
 _CHOICES = 4
-_WORDS = {"user": "Person 77", "team": "Team 77", "virtualkey": "alias-777", "incident": "gpt-7",
-          "auditentry": "alias-777",
-          "customer": "customer-77", "tag": "tag-77", "budget": "budget-77", "organization": "Org 77",
-          "membership": "Person 77", "ledgerentry": "call-777", "requesttrace": "alias-777"}  # fmt: skip
+_WORDS = {"user": ["Person 77"], "team": ["Team 77"], "virtualkey": ["alias-777"], "incident": ["gpt-7"],
+          "auditentry": ["alias-777"], "customer": ["customer-77"], "tag": ["tag-77"], "budget": ["budget-77"],
+          "organization": ["Org 77"], "membership": ["Person 77"], "requesttrace": ["alias-777"],
+          "ledgerentry": ["call-777", "chatcmpl-777", hash_of(777)]}  # fmt: skip
 OTHERS = ["/admin/", "/admin/budgets/dailyspend/", "/admin/proxy/routing/", "/admin/proxy/routing/edit/"]
 
 
@@ -89,7 +89,7 @@ def measure(people: dict[str, Any], is_wanted: Callable[[str], bool]) -> Iterato
         for model in admin.site._registry:
             name = f"{model._meta.app_label}/{model._meta.model_name}"
             if is_wanted(f"/admin/{name}/") and model._meta.managed:
-                yield from _of_list(who, client, f"/admin/{name}/", _WORDS.get(str(model._meta.model_name), "77"))
+                yield from _of_list(who, client, f"/admin/{name}/", _WORDS.get(str(model._meta.model_name), ["77"]))
     set_running(_runtime())
     api, today = (
         Client(SERVER_NAME="localhost", raise_request_exception=False, HTTP_AUTHORIZATION=f"Bearer {MASTER_KEY}"),
@@ -125,7 +125,7 @@ def finish() -> None:
     connection.close()
 
 
-def _of_list(who: str, client: Any, path: str, word: str) -> Iterator[Figure]:
+def _of_list(who: str, client: Any, path: str, words: list[str]) -> Iterator[Figure]:
     first = client.get(path)
     if first.status_code == HTTPStatus.FORBIDDEN:
         return
@@ -139,7 +139,7 @@ def _of_list(who: str, client: Any, path: str, word: str) -> Iterator[Figure]:
         if (pages := changes.paginator.count // changes.list_per_page) < 1_000_000 and pages > 2:
             queries.add(f"p={pages}")
         if changes.search_fields:
-            queries |= {urlencode({"q": text}) for text in (word, "zzz-nothing", row.pk)}
+            queries |= {urlencode({"q": text}) for text in (*words, "zzz-nothing", row.pk)}
         queries |= set(_filters(changes)) | set(_orders(changes))
         for query in sorted(queries):
             yield _timed(who, client, f"{path}?{query}")

@@ -1,7 +1,7 @@
 """Admin pages of the ledger, the prices it was charged by, and adjustments."""
 
-from collections.abc import Iterator
-from datetime import timedelta
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +20,16 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from budgets.core.pricing import Unit
 from budgets.corrections import can_be_corrected, correct_amount, corrected_nano
-from budgets.models import HEALTH_CHECK_KEY, Basis, DailySpend, Facet, LedgerEntry, PriceSnapshot, SpendAdjustment
+from budgets.models import (
+    HEALTH_CHECK_KEY,
+    NEEDS_NO_PRICE,
+    Basis,
+    DailySpend,
+    Facet,
+    LedgerEntry,
+    PriceSnapshot,
+    SpendAdjustment,
+)
 from teams.admin.page import as_text
 from teams.admin.reach import reach_of
 from teams.admin.texts import dollars
@@ -108,7 +117,7 @@ class ProviderFilter(SimpleListFilter):
     parameter_name = "provider"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        yesterday = timezone.now().date() - timedelta(days=1)
+        yesterday = timezone.now().date() - _DAY
         priced = PriceSnapshot.objects.order_by().values_list("provider", flat=True).distinct()
         lately = DailySpend.objects.filter(facet=Facet.CALLS, day__gte=yesterday).order_by()
         names = {*priced, *lately.values_list("provider", flat=True)[:_MOST_LATELY], self.value() or ""}
@@ -119,7 +128,7 @@ class ProviderFilter(SimpleListFilter):
 
 
 class PriceFilter(SimpleListFilter):
-    """What was served without a price; a failure and a correction need none."""
+    """What was served without a price, though it needs one."""
 
     title = "price"
     parameter_name = "price"
@@ -129,12 +138,13 @@ class PriceFilter(SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[LedgerEntry]) -> QuerySet[LedgerEntry]:
         if self.value() == "none":
-            return queryset.filter(price=None).exclude(basis__in=_NEEDS_NO_PRICE)
+            return queryset.filter(price=None).exclude(basis__in=NEEDS_NO_PRICE)
         return queryset.exclude(price=None) if self.value() == "known" else queryset
 
 
 _MOST_CHOICES, _MOST_LATELY = 100, 10_000
-_NEEDS_NO_PRICE = (Basis.NONE, Basis.CORRECTION)
+_MOST_SPANS = 50
+_DAY = timedelta(days=1)
 
 
 class CorrectionForm(forms.Form):
@@ -191,12 +201,14 @@ class LedgerEntryPage(FactsOnly, VerbPage):
     def get_search_results(
         self, request: HttpRequest, queryset: "QuerySet[Any]", search_term: str
     ) -> tuple["QuerySet[Any]", bool]:
-        """A call id has an index, which a search for all three at once would not use."""
+        """By one after the other, since a search for all three at once would use no index."""
         text = search_term.strip().replace("\x00", "")
         if not text:
             return queryset, False
-        calls = queryset.filter(call_id=text)
-        return (calls if calls.order_by().exists() else queryset.filter(Q(upstream_id=text) | Q(key_hash=text))), False
+        for found in (queryset.filter(call_id=text), queryset.filter(upstream_id__gt="", upstream_id=text)):
+            if found.order_by().exists():
+                return found, False
+        return queryset.filter(_within(_days_of_key(text)), key_hash=text), False
 
     @display(description="units", ordering="units")
     def counted(self, entry: LedgerEntry) -> str:
@@ -220,6 +232,33 @@ class LedgerEntryPage(FactsOnly, VerbPage):
             return "-"
         total = dollars(corrected_nano(entry))
         return format_html("{}: {} in all", format_html_join(", ", "{}", found), total)
+
+
+def _days_of_key(key_hash: str) -> set[date]:
+    """On which it may have called: what is not added up yet began yesterday or today."""
+    today = timezone.now().astimezone(UTC).date()
+    known = DailySpend.objects.filter(key_hash=key_hash, facet=Facet.CALLS).order_by()
+    return {today, today - _DAY, *known.values_list("day", flat=True).distinct()}
+
+
+def _within(days: Iterable[date]) -> Q:
+    """Begun on one of them. Without that a search for few among many entries would read them all."""
+    spans: list[tuple[date, date]] = []
+    for day in sorted(days):
+        if spans and spans[-1][1] == day - _DAY:
+            spans[-1] = spans[-1][0], day
+        else:
+            spans.append((day, day))
+    if len(spans) > _MOST_SPANS:
+        spans = [(spans[0][0], spans[-1][1])]
+    found = Q(pk__in=())
+    for first, last in spans:
+        found |= Q(started_at__gte=_midnight(first), started_at__lt=_midnight(last + _DAY))
+    return found
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
 
 
 def _link(pk: UUID, text: str) -> SafeString:

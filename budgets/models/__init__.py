@@ -13,11 +13,12 @@ from budgets.models.balances import (
 from budgets.models.calls import CallDay, CallHour, CallTotal
 from budgets.models.gateway_budgets import BudgetSource, GatewayBudget
 from budgets.models.holds import CounterHold
-from budgets.models.ledger import HEALTH_CHECK_KEY, Basis, LedgerEntry, PriceSnapshot
+from budgets.models.ledger import HEALTH_CHECK_KEY, NEEDS_NO_PRICE, Basis, LedgerEntry, PriceSnapshot
 from budgets.models.prices import ModelPrice, PriceSource
 
 __all__ = [
     "HEALTH_CHECK_KEY",
+    "NEEDS_NO_PRICE",
     "Balance",
     "Basis",
     "BudgetSource",

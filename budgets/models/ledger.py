@@ -35,6 +35,10 @@ class Basis(models.TextChoices):
     NONE = "none", "Nothing served"
 
 
+# A failure and a correction.
+NEEDS_NO_PRICE = (Basis.NONE, Basis.CORRECTION)
+
+
 class LedgerEntries(models.QuerySet["LedgerEntry"]):
     def of_clients(self) -> Self:
         """Without the gateway's own health checks: what a sum over everybody's spend is made of."""
@@ -111,10 +115,16 @@ class LedgerEntry(models.Model):
         # Named here: an indexed CharField would bring a second index for LIKE, which every entry pays for.
         indexes = [
             models.Index(fields=["call_id"], name="ledger_call_id"),
+            models.Index(fields=["upstream_id"], condition=models.Q(upstream_id__gt=""), name="ledger_upstream_id"),
             models.Index(fields=["started_at"], name="ledger_started_at"),
             # What hardly any entry is costs the others nothing, and is not looked for among all of them.
             models.Index(fields=["started_at"], condition=models.Q(basis="correction"), name="ledger_corrections"),
             models.Index(fields=["started_at"], condition=models.Q(key_hash=HEALTH_CHECK_KEY), name="ledger_health"),
+            models.Index(
+                fields=["started_at"],
+                condition=models.Q(price=None) & ~models.Q(basis__in=NEEDS_NO_PRICE),
+                name="ledger_unpriced",
+            ),
             models.Index(fields=["unit", "started_at"], condition=models.Q(unit__gt=""), name="ledger_units"),
             models.Index(
                 fields=["organization_id", "started_at"],
