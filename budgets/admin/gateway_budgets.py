@@ -8,6 +8,8 @@ from django.contrib.admin import display
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from budgets.admin.money import MoneyPage
 from budgets.admin.verbs import may_everything, reset_verb
@@ -22,9 +24,8 @@ from teams.admin.scope import GlobalPage
 from teams.admin.texts import unbroken
 from teams.models import Tag
 
-_FROM_CONFIG = "It stands in config.yaml. Change it there: what is changed here, the next start would undo."
-
-_TAGS_OWN = "The tag's page names a budget of the same duration, which stands in its place."
+_FROM_CONFIG = _("It stands in config.yaml. Change it there: what is changed here, the next start would undo.")
+_TAGS_OWN = _("The tag's page names a budget of the same duration, which stands in its place.")
 
 
 class GatewayBudgetForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -36,11 +37,11 @@ class GatewayBudgetForm(forms.ModelForm):  # type: ignore[type-arg]
         cleaned = super().clean()
         limits = [self.cleaned_data.get(name) for name in (MONEY, "soft_budget_nano")]
         if not {MONEY, "soft_budget_nano"} & self.errors.keys() and limits == [None, None]:
-            self.add_error(MONEY, "Enter a budget, a soft one or both.")
+            self.add_error(MONEY, gettext("Enter a budget, a soft one or both."))
         scope = self.cleaned_data.get("scope", self.instance.scope)
         name = self.cleaned_data.get("entity_id", self.instance.entity_id)
         if scope and (scope == Scope.PROXY) is bool(name):
-            wrong = "Leave it empty: it is everybody's." if name else "Say whose budget it is."
+            wrong = gettext("Leave it empty: it is everybody's.") if name else gettext("Say whose budget it is.")
             self.add_error("entity_id" if "entity_id" in self.fields else None, wrong)
         self._ensure_is_the_only_one(scope, name)
         return cleaned
@@ -51,7 +52,7 @@ class GatewayBudgetForm(forms.ModelForm):  # type: ignore[type-arg]
             return
         same = GatewayBudget.objects.filter(scope=scope, entity_id=name, window=self.cleaned_data["window"])
         if same.exclude(pk=self.instance.pk).exists():
-            self.add_error("window", "There is a budget of this duration already.")
+            self.add_error("window", gettext("There is a budget of this duration already."))
 
 
 def entity_of(row: GatewayBudget) -> Entity:
@@ -68,10 +69,10 @@ class GatewayBudgetPage(MoneyPage, GlobalPage):
     list_filter = (("scope", ChoiceFilter), ("source", ChoiceFilter))
     list_filter_submit = True
     search_fields = ("entity_id",)
-    search_help_text = "The name of a tag, model group, provider or deployment"
+    search_help_text = _("The name of a tag, model group, provider or deployment")
     fieldsets = (
-        ("Whose", {"fields": (("scope", "entity_id"), "kept")}),
-        ("Budget", {"fields": ("window", ("max_budget_nano", "soft_budget_nano"))}),
+        (_("Whose"), {"fields": (("scope", "entity_id"), "kept")}),
+        (_("Budget"), {"fields": ("window", ("max_budget_nano", "soft_budget_nano"))}),
         (
             TECHNICAL,
             {
@@ -106,24 +107,25 @@ class GatewayBudgetPage(MoneyPage, GlobalPage):
         for row in rows:
             row.standings, row.ever_nano = _own(row, found[entity_of(row)]), 0
 
-    @display(description="budgets")
+    @display(description=_("budgets"))
     @once_a_row
     def standing(self, row: GatewayBudget) -> SafeString:
         now, entity = timezone.now(), entity_of(row)
         found = _own(row, standings([entity], now=now)[entity])
         return standing_panel(found, ever_nano=spent_ever([entity])[entity], now=now)
 
-    @display(description="whose")
+    @display(description=_("whose"))
     def title(self, row: GatewayBudget) -> str:
-        return row.entity_id or "Everybody"
+        return row.entity_id or gettext("Everybody")
 
-    @display(description="duration")
+    @display(description=_("duration"))
     def duration(self, row: GatewayBudget) -> SafeString:
-        return unbroken(row.window or "never reset")
+        return unbroken(row.window or gettext("never reset"))
 
-    @display(description="where it is kept")
+    @display(description=_("where it is kept"))
     def kept(self, row: GatewayBudget) -> str:
-        told = _FROM_CONFIG if row.source == BudgetSource.CONFIG else f"Here; made by {row.get_source_display()}."
+        made = gettext("Here; made by %(source)s.") % {"source": row.get_source_display()}
+        told = str(_FROM_CONFIG) if row.source == BudgetSource.CONFIG else made
         return f"{told} {_TAGS_OWN}" if _has_own(row) else told
 
 

@@ -14,6 +14,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.paginator import InfinitePaginator
 from unfold.widgets import UnfoldAdminTextInputWidget
@@ -32,7 +34,7 @@ from budgets.models import (
 )
 from teams.admin.page import as_text
 from teams.admin.reach import reach_of
-from teams.admin.texts import dollars
+from teams.admin.texts import Text, dollars, said
 from teams.admin.verbs import Done, Verb, VerbPage
 from teams.models import Organization
 from teams.models.grants import DollarsFormField
@@ -63,7 +65,7 @@ class PriceSnapshotPage(ReadOnlyPage):
     list_filter = ("source", "provider")
     search_fields = ("provider", "model")
 
-    @display(description="rates")
+    @display(description=_("rates"))
     def shown_rates(self, price: PriceSnapshot) -> SafeString | str:
         """Nano-dollars per million tokens, images, milliseconds, characters, queries."""
         return as_text(price.rates)
@@ -72,15 +74,15 @@ class PriceSnapshotPage(ReadOnlyPage):
 class KindFilter(SimpleListFilter):
     """Health checks are in the ledger since their provider bills them, and would hide what clients asked for."""
 
-    title = "kind"
+    title = _("kind")
     parameter_name = "kind"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> tuple[tuple[str, str], ...]:
-        return (("health", "Health checks"), ("all", "All"))
+    def lookups(self, request: HttpRequest, model_admin: Any) -> tuple[tuple[str, Text], ...]:
+        return (("health", _("Health checks")), ("all", _("All")))
 
     def choices(self, changelist: Any) -> Iterator[Any]:
         requests, *others = super().choices(changelist)
-        yield {**requests, "display": "Requests"}
+        yield {**requests, "display": _("Requests")}
         yield from others
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[LedgerEntry]) -> QuerySet[LedgerEntry]:
@@ -89,16 +91,13 @@ class KindFilter(SimpleListFilter):
         return queryset if self.value() == "all" else queryset.exclude(key_hash=HEALTH_CHECK_KEY)
 
 
-_PLURALS: dict[str, str] = {Unit.IMAGE: "images", Unit.CHARACTER: "characters", Unit.QUERY: "queries"}
-
-
 class OrganizationFilter(SimpleListFilter):
     """The entries keep its id alone."""
 
-    title = "organization"
+    title = _("organization")
     parameter_name = "organization_id__exact"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> tuple[tuple[str, str], ...]:
+    def lookups(self, request: HttpRequest, model_admin: Any) -> tuple[tuple[str, Text], ...]:
         rows = admin.site._registry[Organization].get_queryset(request).order_by("alias", "pk")
         names = {row.pk: str(row) for row in rows[:_MOST_CHOICES]}
         if chosen := self.value():
@@ -113,7 +112,7 @@ class OrganizationFilter(SimpleListFilter):
 class ProviderFilter(SimpleListFilter):
     """Those with a price, and those of some of the last two days' sums: to name all, the ledger would be read whole."""
 
-    title = "provider"
+    title = _("provider")
     parameter_name = "provider"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
@@ -130,11 +129,11 @@ class ProviderFilter(SimpleListFilter):
 class PriceFilter(SimpleListFilter):
     """What was served without a price, though it needs one."""
 
-    title = "price"
+    title = _("price")
     parameter_name = "price"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> tuple[tuple[str, str], ...]:
-        return (("none", "No price was known"), ("known", "Priced"))
+    def lookups(self, request: HttpRequest, model_admin: Any) -> tuple[tuple[str, Text], ...]:
+        return (("none", _("No price was known")), ("known", _("Priced")))
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[LedgerEntry]) -> QuerySet[LedgerEntry]:
         if self.value() == "none":
@@ -148,8 +147,10 @@ _DAY = timedelta(days=1)
 
 
 class CorrectionForm(forms.Form):
-    amount = DollarsFormField(label="What it costs in truth", help_text="US dollars, all corrections included.")
-    reason = forms.CharField(max_length=500, widget=UnfoldAdminTextInputWidget, help_text="For the audit trail.")
+    amount = DollarsFormField(label=_("What it costs in truth"), help_text=_("US dollars, all corrections included."))
+    reason = forms.CharField(
+        label=_("Reason"), max_length=500, widget=UnfoldAdminTextInputWidget, help_text=_("For the audit trail.")
+    )
 
 
 def may_correct(request: HttpRequest, entry: LedgerEntry) -> bool:
@@ -160,13 +161,16 @@ def correct(request: HttpRequest, entry: LedgerEntry, given: dict[str, Any]) -> 
     to_nano, reason = given["amount"], given["reason"]
     by_nano = correct_amount(entry, to_nano=to_nano, reason=reason, now=timezone.now(), actor_id=str(request.user.pk))
     changed = f"{'+' if by_nano > 0 else ''}{dollars(by_nano)}"
-    return Done(f"It costs {dollars(to_nano)} now ({changed}). Reason: {reason}")
+    sentence = _("It costs %(amount)s now (%(changed)s). Reason: %(reason)s")
+    return Done(said(sentence, amount=dollars(to_nano), changed=changed, reason=reason))
 
 
 CORRECT = Verb(
-    name="correct", title="Correct the amount", icon="edit_note", may=may_correct, do=correct, fits=can_be_corrected,
+    name="correct", title=_("Correct the amount"), icon="edit_note", may=may_correct, do=correct, fits=can_be_corrected,
     form=CorrectionForm,
-    question="The entry stays as it is. Another one holds the difference, in the same period and for the same payers.",
+    question=_(
+        "The entry stays as it is. Another one holds the difference, in the same period and for the same payers."
+    ),
 )  # fmt: skip
 
 
@@ -195,7 +199,7 @@ class LedgerEntryPage(FactsOnly, VerbPage):
         "unit", ProviderFilter,
     )  # fmt: skip
     search_fields = ("=call_id", "=upstream_id", "=key_hash")
-    search_help_text = "A call id, an upstream id or the hash of a key."
+    search_help_text = _("A call id, an upstream id or the hash of a key.")
     show_full_result_count = False
 
     def get_search_results(
@@ -210,28 +214,38 @@ class LedgerEntryPage(FactsOnly, VerbPage):
                 return found, False
         return queryset.filter(_within(_days_of_key(text)), key_hash=text), False
 
-    @display(description="units", ordering="units")
+    @display(description=_("units"), ordering="units")
     def counted(self, entry: LedgerEntry) -> str:
         if entry.unit == Unit.MILLISECOND:
             return f"{entry.units / 1000:,.3f} s"
-        named = entry.unit if entry.units == 1 else _PLURALS.get(entry.unit, entry.unit)
-        return f"{entry.units:,} {named}" if entry.units else ""
+        return counted(entry.unit, entry.units)
 
-    @display(description="amount", ordering="amount_nano")
+    @display(description=_("amount"), ordering="amount_nano")
     def amount(self, entry: LedgerEntry) -> str:
         needs_none = entry.price_id or not entry.amount_nano or entry.basis == Basis.CORRECTION
-        return dollars(entry.amount_nano) if needs_none else "no price"
+        return dollars(entry.amount_nano) if needs_none else gettext("no price")
 
-    @display(description="corrections")
+    @display(description=_("corrections"))
     def corrections(self, entry: LedgerEntry) -> SafeString | str:
         if entry.corrects is not None:
-            return format_html("It corrects {}.", _link(entry.corrects, str(entry.corrects)))
+            return format_html(gettext("It corrects {}."), _link(entry.corrects, str(entry.corrects)))
         rows = LedgerEntry.objects.filter(started_at=entry.started_at, corrects=entry.pk).order_by("pk")
         found = [(_link(row.pk, dollars(row.amount_nano)),) for row in rows]
         if not found:
             return "-"
         total = dollars(corrected_nano(entry))
-        return format_html("{}: {} in all", format_html_join(", ", "{}", found), total)
+        return format_html(gettext("{}: {} in all"), format_html_join(", ", "{}", found), total)
+
+
+def counted(unit: str, number: int) -> str:
+    if not number:
+        return ""
+    texts: dict[str, str] = {
+        Unit.IMAGE: ngettext("%(number)s image", "%(number)s images", number),
+        Unit.CHARACTER: ngettext("%(number)s character", "%(number)s characters", number),
+        Unit.QUERY: ngettext("%(number)s query", "%(number)s queries", number),
+    }
+    return texts.get(unit, f"%(number)s {unit}") % {"number": f"{number:,}"}
 
 
 def _days_of_key(key_hash: str) -> set[date]:
@@ -271,10 +285,10 @@ class SpendAdjustmentPage(ReadOnlyPage):
     list_display = ("at", "scope", "entity_id", "amount", "actor_id")
     list_filter = ("scope",)
     search_fields = ("=entity_id", "=actor_id")
-    search_help_text = "Whose it is, or who made it: an id."
+    search_help_text = _("Whose it is, or who made it: an id.")
     show_full_result_count = False
     sortable_by = ()
 
-    @display(description="amount")
+    @display(description=_("amount"))
     def amount(self, row: SpendAdjustment) -> str:
         return dollars(row.amount_nano)

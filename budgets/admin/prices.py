@@ -12,6 +12,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from budgets.core.price_fields import unit_of
@@ -21,9 +23,10 @@ from budgets.prices import price_of_fields
 from teams.admin.filters import ChoiceFilter, FieldFilter
 from teams.admin.page import STAMPS, TECHNICAL, once_a_row
 from teams.admin.scope import GlobalPage
-from teams.admin.texts import minute
+from teams.admin.texts import Text, minute
 
-FUTURE, CURRENT, FORMER = "Future", "Current", "Former"
+FUTURE, CURRENT, FORMER = "future", "current", "former"
+_TITLES = {FUTURE: _("Future"), CURRENT: _("Current"), FORMER: _("Former")}
 _COLORS = {FUTURE: "info", CURRENT: "success", FORMER: "warning"}
 # A form may stay open for a while before it is sent.
 _PATIENCE = timedelta(hours=1)
@@ -43,19 +46,21 @@ class ModelPriceForm(forms.ModelForm):  # type: ignore[type-arg]
         chosen: datetime = self.cleaned_data["effective_from"]
         now = timezone.now()
         if chosen < now - _PATIENCE:
-            raise forms.ValidationError("A price cannot begin in the past: what was asked then is charged already.")
+            raise forms.ValidationError(
+                gettext("A price cannot begin in the past: what was asked then is charged already.")
+            )
         return max(chosen, now)
 
 
 class PriceStateFilter(FieldFilter):
-    title = "state"
+    title = _("state")
     parameter_name = "state"
-    options = (("current", "Current"), ("future", "Future"), ("former", "Former"))
+    options = tuple((name, _TITLES[name]) for name in (CURRENT, FUTURE, FORMER))
 
     def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
         now = timezone.now()
         prices = ModelPrice.objects
-        chosen = {"current": prices.current, "future": prices.future, "former": prices.former}.get(self.value() or "")
+        chosen = {CURRENT: prices.current, FUTURE: prices.future, FORMER: prices.former}.get(self.value() or "")
         return queryset if chosen is None else queryset.filter(pk__in=chosen(now=now).order_by().values("pk"))
 
 
@@ -69,11 +74,11 @@ class ModelPricePage(GlobalPage):
     list_filter = (PriceStateFilter, ("source", ChoiceFilter))
     list_filter_submit = True
     search_fields = ("model", "provider")
-    search_help_text = "Model or provider"
+    search_help_text = _("Model or provider")
     fieldsets = (
-        ("Model", {"fields": ("provider", "model", "standing", "another")}),
-        ("Price", {"fields": ("readable", "prices", "effective_from", "note")}),
-        ("Limits", {"fields": ("max_input_tokens", "max_output_tokens", "max_tokens", "deprecation_date")}),
+        (_("Model"), {"fields": ("provider", "model", "standing", "another")}),
+        (_("Price"), {"fields": ("readable", "prices", "effective_from", "note")}),
+        (_("Limits"), {"fields": ("max_input_tokens", "max_output_tokens", "max_tokens", "deprecation_date")}),
         (
             TECHNICAL,
             {
@@ -104,44 +109,45 @@ class ModelPricePage(GlobalPage):
         for row in rows:
             row.state_name, row.price = _state(row, current, now=now), price_of_fields(row.provider, row.prices)
 
-    @display(description="state", label=_COLORS)  # type: ignore[untyped-decorator]
-    def state(self, row: Any) -> str:
-        return str(row.state_name)
+    @display(description=_("state"), label=_COLORS)  # type: ignore[untyped-decorator]
+    def state(self, row: Any) -> tuple[str, Text]:
+        return row.state_name, _TITLES[row.state_name]
 
-    @admin.display(description="$ / 1M in")
+    @admin.display(description=_("$ / 1M in"))
     def input(self, row: Any) -> str:
         return _rate(row.price and row.price.input)
 
-    @admin.display(description="$ / 1M out")
+    @admin.display(description=_("$ / 1M out"))
     def output(self, row: Any) -> str:
         return _rate(row.price and row.price.output)
 
-    @admin.display(description="$ / 1M cached")
+    @admin.display(description=_("$ / 1M cached"))
     def cached(self, row: Any) -> str:
         return _rate(row.price and row.price.cached)
 
-    @admin.display(description="from", ordering="effective_from")
+    @admin.display(description=_("valid from"), ordering="effective_from")
     def effective(self, row: ModelPrice) -> SafeString:
         return minute(row.effective_from)
 
-    @admin.display(description="state")
+    @admin.display(description=_("state"))
     @once_a_row
-    def standing(self, row: ModelPrice) -> str:
+    def standing(self, row: ModelPrice) -> Text:
         now = timezone.now()
-        return _state(row, _current([row], now=now), now=now)
+        return _TITLES[_state(row, _current([row], now=now), now=now)]
 
-    @admin.display(description="in words")
+    @admin.display(description=_("in words"))
     def readable(self, row: ModelPrice) -> SafeString | str:
         lines = [(name, *in_words(name, value)) for name, value in sorted(row.prices.items()) if value is not None]
         if not lines:
-            return "No price: as published."
+            return gettext("No price: as published.")
         cells = format_html_join("", "<tr><td>{}</td><td>{}</td><td>{}</td></tr>", lines)
         return format_html('<table class="w-full"><tbody>{}</tbody></table>', cells)
 
-    @admin.display(description="another price")
+    @admin.display(description=_("another price"))
     def another(self, row: ModelPrice) -> SafeString:
         address = reverse("admin:budgets_modelprice_add", query={"of": row.pk})
-        return format_html('<a href="{}" class="text-link">Set another price from some instant on</a>', address)
+        text = gettext("Set another price from some instant on")
+        return format_html('<a href="{}" class="text-link">{}</a>', address, text)
 
 
 def in_words(name: str, value: Any) -> tuple[str, str]:
@@ -152,8 +158,8 @@ def in_words(name: str, value: Any) -> tuple[str, str]:
         return str(value), ""
     unit = unit_of(name)
     if unit == "token":
-        return f"${shown(each * MILLION)}", "per million tokens"
-    return f"${shown(each)}", f"per {unit}"
+        return f"${shown(each * MILLION)}", gettext("per million tokens")
+    return f"${shown(each)}", gettext("per %(unit)s") % {"unit": unit}
 
 
 def shown(dollars: Decimal) -> str:
@@ -165,7 +171,8 @@ def shown(dollars: Decimal) -> str:
 def _rate(rate: Rate | None) -> str:
     if rate is None:
         return "-"
-    more = "".join(f", {_dollars(price)} above {start:,}" for start, price in rate.tiers)
+    above = gettext(", %(price)s above %(tokens)s")
+    more = "".join(above % {"price": _dollars(price), "tokens": f"{start:,}"} for start, price in rate.tiers)
     return f"{_dollars(rate.base)}{more}"
 
 

@@ -6,12 +6,15 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
+from django.utils import timezone, translation
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from budgets.admin.ledger import ReadOnlyPage
 from budgets.admin.spend_form import CHOICES, FILTERS, NAME_OF, SpendForm, name_of
@@ -77,11 +80,12 @@ class SpendPage(ReadOnlyPage):
             raise PermissionDenied
         form = SpendForm(request, site=self.admin_site, today=timezone.now().astimezone(UTC).date())
         if form.is_valid() and request.GET.get("format") == "csv":
-            return _file(request, form)
+            with translation.override(settings.LANGUAGE_CODE):
+                return _file(request, form)
         request.current_app = self.admin_site.name
         context = {
             **self.admin_site.each_context(request),
-            "title": "Spend",
+            "title": _("Spend"),
             "form": form,
             "found": self._found(request, form) if form.is_valid() else None,
         }
@@ -102,7 +106,7 @@ class SpendPage(ReadOnlyPage):
             "chart": chart,
             "bars": [(bar, links.of_day(bar.day)) for bar in chart.bars],
             "lines": [links.added(line, share=_share(line.sums, whole)) for line in lines],
-            "total": Line("", "All", whole),
+            "total": Line("", gettext("All"), whole),
             "others": _others(whole, shown) if len(lines) >= _SHOWN and by not in (By.CUSTOMER, By.TAG) else None,
             "title": dict(CHOICES)[by],
             "counted_often": by == By.TAG,
@@ -163,7 +167,11 @@ def _lines(request: HttpRequest, question: Question, by: By, *, limit: int) -> l
     if by == By.KEY:
         return _key_lines(request, groups)
     names = _names(request, by, [group.values[0] for group in groups])
-    return [Line(value, names.get(value, value) or "None", group.sums) for group in groups for value in group.values]
+    return [
+        Line(value, names.get(value, value) or gettext("None"), group.sums)
+        for group in groups
+        for value in group.values
+    ]
 
 
 def _day_lines(groups: Sequence[Group]) -> list[Line]:
@@ -212,13 +220,14 @@ def _others(whole: Sums, shown: Sums) -> Line:
         prompt_tokens=whole.prompt_tokens - shown.prompt_tokens,
         completion_tokens=whole.completion_tokens - shown.completion_tokens,
     )
-    return Line("", "All others", left, share=_share(left, whole))
+    return Line("", gettext("All others"), left, share=_share(left, whole))
 
 
 def _file(request: HttpRequest, form: SpendForm) -> HttpResponseBase:
     question, by = form.question(), form.grouped_by
     titles = (
-        dict(CHOICES)[by], "id", "spend, USD", "share", "requests", "failures", "prompt tokens", "completion tokens",
+        str(dict(CHOICES)[by]), "id", "spend, USD", "share", "requests", "failures", "prompt tokens",
+        "completion tokens",
     )  # fmt: skip
     lines = _lines(request, question, by, limit=_IN_FILE)
     return csv_of(request, titles, _cells(lines, total(question)), filename=f"spend-by-{name_of(by)}.csv")

@@ -9,6 +9,8 @@ from django import forms
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from budgets.reports import By, Question
@@ -24,9 +26,10 @@ MOST_DAYS = 366
 # Whole months have their totals; in the first days of one, the month before is shown with it.
 LEAST_DAYS = 7
 CHOICES = (
-    (By.TEAM, "Team"), (By.KEY, "Key"), (By.USER, "User"), (By.ORGANIZATION, "Organization"),
-    (By.CUSTOMER, "Customer"), (By.TAG, "Tag"), (By.MODEL_GROUP, "Model group"), (By.MODEL, "Provider's model"),
-    (By.PROVIDER, "Provider"), (By.DEPLOYMENT, "Deployment"), (By.CALL_TYPE, "Kind of call"), (By.DAY, "Day"),
+    (By.TEAM, _("Team")), (By.KEY, _("Key")), (By.USER, _("User")), (By.ORGANIZATION, _("Organization")),
+    (By.CUSTOMER, _("Customer")), (By.TAG, _("Tag")), (By.MODEL_GROUP, _("Model group")),
+    (By.MODEL, _("Provider's model")), (By.PROVIDER, _("Provider")), (By.DEPLOYMENT, _("Deployment")),
+    (By.CALL_TYPE, _("Kind of call")), (By.DAY, _("Day")),
 )  # fmt: skip
 
 
@@ -68,17 +71,17 @@ class IdAutocomplete(AutocompleteSelect):
 
 
 class SpendForm(forms.Form):
-    first = forms.DateField(label="From", widget=UnfoldAdminTextInputWidget(attrs={"type": "date"}))
-    last = forms.DateField(label="To", widget=UnfoldAdminTextInputWidget(attrs={"type": "date"}))
-    by = forms.ChoiceField(label="Group by", choices=[(name_of(by), title) for by, title in CHOICES])
-    team = forms.CharField(max_length=255, required=False)
-    key = forms.CharField(max_length=255, required=False)
-    user = forms.CharField(max_length=255, required=False)
-    organization = forms.CharField(max_length=255, required=False)
-    customer = forms.CharField(max_length=255, required=False, widget=UnfoldAdminTextInputWidget)
-    tag = forms.CharField(max_length=255, required=False, widget=UnfoldAdminTextInputWidget)
-    model = forms.CharField(label="Model group", max_length=255, required=False, widget=UnfoldAdminTextInputWidget)
-    provider = forms.CharField(max_length=64, required=False, widget=UnfoldAdminTextInputWidget)
+    first = forms.DateField(label=_("From"), widget=UnfoldAdminTextInputWidget(attrs={"type": "date"}))
+    last = forms.DateField(label=_("To"), widget=UnfoldAdminTextInputWidget(attrs={"type": "date"}))
+    by = forms.ChoiceField(label=_("Group by"), choices=[(name_of(by), title) for by, title in CHOICES])
+    team = forms.CharField(label=_("Team"), max_length=255, required=False)
+    key = forms.CharField(label=_("Key"), max_length=255, required=False)
+    user = forms.CharField(label=_("User"), max_length=255, required=False)
+    organization = forms.CharField(label=_("Organization"), max_length=255, required=False)
+    customer = forms.CharField(label=_("Customer"), max_length=255, required=False, widget=UnfoldAdminTextInputWidget)
+    tag = forms.CharField(label=_("Tag"), max_length=255, required=False, widget=UnfoldAdminTextInputWidget)
+    model = forms.CharField(label=_("Model group"), max_length=255, required=False, widget=UnfoldAdminTextInputWidget)
+    provider = forms.CharField(label=_("Provider"), max_length=64, required=False, widget=UnfoldAdminTextInputWidget)
 
     def __init__(self, request: HttpRequest, *, site: "AdminSite", today: date) -> None:
         asked = {name: request.GET[name] for name in self.base_fields if request.GET.get(name)}
@@ -106,11 +109,12 @@ class SpendForm(forms.Form):
         cleaned = super().clean()
         first, last = self.cleaned_data.get("first"), self.cleaned_data.get("last")
         if first and last and not 0 <= (last - first).days < MOST_DAYS:
-            self.add_error("last", f"From one day to the same or a later one, {MOST_DAYS} days at most.")
+            wrong = gettext("From one day to the same or a later one, %(most)s days at most.")
+            self.add_error("last", wrong % {"most": MOST_DAYS})
         facets = {name for name in ("customer", "tag") if self.cleaned_data.get(name)}
         facets |= {"customer", "tag"} & {str(self.cleaned_data.get("by"))}
         if len(facets) > 1:
-            raise ValidationError("Customers and tags are counted apart: ask about one of them at a time.")
+            raise ValidationError(_("Customers and tags are counted apart: ask about one of them at a time."))
         return cleaned
 
     def question(self) -> Question:

@@ -1,5 +1,6 @@
 """The ledger, the prices it was charged by, and what it adds up to."""
 
+from budgets.models import labels
 from budgets.models.balances import (
     Balance,
     DailySpend,
@@ -38,4 +39,5 @@ __all__ = [
     "SpendAdjustment",
     "SpendTotal",
     "UnrolledBatch",
+    "labels",
 ]

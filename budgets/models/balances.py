@@ -6,32 +6,33 @@ Nothing here is a fact of its own: each number is a sum over ledger entries (and
 from django.db import models
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 
 class Scope(models.TextChoices):
     """Whom an amount is counted for, and what `entity_id` holds."""
 
-    PROXY = "proxy", "Everybody"  # ""
-    ORGANIZATION = "organization", "Organization"
-    TEAM = "team", "Team"
-    USER = "user", "User"
-    MEMBER = "member", "Team member"  # the membership's number
-    KEY = "key", "Virtual key"  # its number, which regeneration keeps
-    KEY_MODEL = "key_model", "Virtual key and model"  # number:model group
-    TEAM_MODEL = "team_model", "Team and model"  # team id:model group
-    CUSTOMER = "customer", "Customer"
-    TAG = "tag", "Tag"
-    MODEL = "model", "Model group"
-    PROVIDER = "provider", "Provider"
-    DEPLOYMENT = "deployment", "Deployment"
+    PROXY = "proxy", _("Everybody")  # ""
+    ORGANIZATION = "organization", _("Organization")
+    TEAM = "team", _("Team")
+    USER = "user", _("User")
+    MEMBER = "member", _("Team member")  # the membership's number
+    KEY = "key", _("Virtual key")  # its number, which regeneration keeps
+    KEY_MODEL = "key_model", _("Virtual key and model")  # number:model group
+    TEAM_MODEL = "team_model", _("Team and model")  # team id:model group
+    CUSTOMER = "customer", _("Customer")
+    TAG = "tag", _("Tag")
+    MODEL = "model", _("Model group")
+    PROVIDER = "provider", _("Provider")
+    DEPLOYMENT = "deployment", _("Deployment")
 
 
 class SpendAdjustment(models.Model):
     """A correction of what somebody counts as having spent, such as a reset. The ledger itself stays as it is."""
 
     scope = models.CharField(max_length=16, choices=Scope)
-    entity_id = models.CharField(max_length=512, help_text="A key's is its number, which regeneration keeps.")
-    amount_nano = models.BigIntegerField("amount, nano-dollars")
+    entity_id = models.CharField(max_length=512, help_text=_("A key's is its number, which regeneration keeps."))
+    amount_nano = models.BigIntegerField(_("amount, nano-dollars"))
     at = models.DateTimeField()
     actor_id = models.CharField(max_length=255, blank=True)
 

@@ -1,6 +1,7 @@
 """Budgets of what is nobody's own: everybody together, tags, model groups, providers, deployments."""
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from budgets.models.balances import Scope
 from teams.models.grants import NanoDollarsField, Stamps, validate_duration
@@ -10,26 +11,33 @@ _SCOPES = (Scope.PROXY, Scope.TAG, Scope.MODEL, Scope.PROVIDER, Scope.DEPLOYMENT
 
 class BudgetSource(models.TextChoices):
     CONFIG = "config", "config.yaml"
-    ADMIN = "admin", "Admin"
-    API = "api", "API"
+    ADMIN = "admin", _("Admin")
+    API = "api", _("API")
 
 
 class GatewayBudget(Stamps):
     scope = models.CharField(max_length=16, choices=[(scope.value, scope.label) for scope in _SCOPES])
     entity_id = models.CharField(
-        "name",
+        _("name"),
         max_length=255,
         blank=True,
-        help_text="Of the tag, model group, provider or deployment; empty: everybody.",
+        help_text=_("Of the tag, model group, provider or deployment; empty: everybody."),
     )
     window = models.CharField(
-        "duration", max_length=32, blank=True, validators=[validate_duration], help_text='Such as "30d"; empty: ever.'
+        _("duration"),
+        max_length=32,
+        blank=True,
+        validators=[validate_duration],
+        help_text=_('Such as "30d"; empty: ever.'),
     )
-    max_budget_nano = NanoDollarsField("max budget", null=True, blank=True)
+    max_budget_nano = NanoDollarsField(_("max budget"), null=True, blank=True)
     soft_budget_nano = NanoDollarsField(
-        "soft budget", null=True, blank=True, help_text="US dollars; crossing it is told and refuses nothing."
+        _("soft budget"),
+        null=True,
+        blank=True,
+        help_text=_("US dollars; crossing it is told and refuses nothing."),
     )
-    started_at = models.DateTimeField(editable=False, help_text="No period begins before.")
+    started_at = models.DateTimeField(editable=False, help_text=_("No period begins before."))
     source = models.CharField(max_length=16, choices=BudgetSource, default=BudgetSource.ADMIN, editable=False)
 
     class Meta:

@@ -4,6 +4,7 @@ from typing import Self
 
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from budgets.core.pricing import Unit
 
@@ -17,8 +18,10 @@ class PriceSnapshot(models.Model):
     digest = models.CharField(max_length=64, unique=True, editable=False)
     provider = models.CharField(max_length=64)
     model = models.CharField(max_length=255)
-    source = models.CharField(max_length=32, help_text="Where the price comes from: deployment, table or genai-prices.")
-    rates = models.JSONField(help_text="Nano-dollars per million tokens, images, milliseconds, characters, queries.")
+    source = models.CharField(
+        max_length=32, help_text=_("Where the price comes from: deployment, table or genai-prices.")
+    )
+    rates = models.JSONField(help_text=_("Nano-dollars per million tokens, images, milliseconds, characters, queries."))
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
@@ -29,10 +32,10 @@ class PriceSnapshot(models.Model):
 
 
 class Basis(models.TextChoices):
-    USAGE = "usage", "Reported"
-    ESTIMATED = "estimated", "Estimated"
-    CORRECTION = "correction", "Correction"
-    NONE = "none", "Nothing served"
+    USAGE = "usage", _("Reported")
+    ESTIMATED = "estimated", _("Estimated")
+    CORRECTION = "correction", _("Correction")
+    NONE = "none", _("Nothing served")
 
 
 # A failure and a correction.
@@ -52,12 +55,12 @@ class LedgerEntry(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, editable=False)
-    request_id = models.UUIDField(help_text="Our own id of the client's request; attempts of one request share it.")
+    request_id = models.UUIDField(help_text=_("Our own id of the client's request; attempts of one request share it."))
     attempt = models.PositiveSmallIntegerField(default=0)
-    call_id = models.CharField(max_length=128, help_text="x-litellm-call-id; the client may choose it.")
-    upstream_id = models.CharField(max_length=255, blank=True, help_text="The provider's id of the answer.")
+    call_id = models.CharField(max_length=128, help_text=_("x-litellm-call-id; the client may choose it."))
+    upstream_id = models.CharField(max_length=255, blank=True, help_text=_("The provider's id of the answer."))
     call_type = models.CharField(max_length=32)
-    status = models.CharField(max_length=16, choices=[("success", "Success"), ("failure", "Failure")])
+    status = models.CharField(max_length=16, choices=[("success", _("Success")), ("failure", _("Failure"))])
     status_code = models.PositiveSmallIntegerField()
     error_class = models.CharField(max_length=64, blank=True)
 
@@ -72,13 +75,13 @@ class LedgerEntry(models.Model):
     organization_id = models.CharField(max_length=255, blank=True, default="", db_default="")
     end_user = models.CharField(max_length=255, blank=True)
     tags = models.JSONField(default=list)
-    labels = models.JSONField(null=True, help_text="Of metrics: what the settings make labels of. Empty: nothing.")
+    labels = models.JSONField(null=True, help_text=_("Of metrics: what the settings make labels of. Empty: nothing."))
 
     requested_model = models.CharField(max_length=255)
     model_group = models.CharField(max_length=255)
     deployment_id = models.CharField(max_length=255)
     provider = models.CharField(max_length=64)
-    model = models.CharField(max_length=255, help_text="The model asked of the provider.")
+    model = models.CharField(max_length=255, help_text=_("The model asked of the provider."))
     stream = models.BooleanField()
 
     prompt_tokens = models.PositiveBigIntegerField()
@@ -88,22 +91,23 @@ class LedgerEntry(models.Model):
     reasoning_tokens = models.PositiveBigIntegerField()
     # With defaults in the database: an older process may still write while a newer one has changed the table.
     units = models.PositiveBigIntegerField(
-        default=0, db_default=0, help_text="What was counted beside tokens, or instead of them."
+        default=0, db_default=0, help_text=_("What was counted beside tokens, or instead of them.")
     )
     unit = models.CharField(
         max_length=16, blank=True, default="", db_default="", choices=[(unit.value, unit.title()) for unit in Unit]
     )
     service_tier = models.CharField(max_length=16, blank=True, default="", db_default="")
-    amount_nano = models.BigIntegerField("amount, nano-dollars")
+    amount_nano = models.BigIntegerField(_("amount, nano-dollars"))
     original_nano = models.BigIntegerField(
-        "before discount and margin, nano-dollars", null=True, help_text="Empty: the same as the amount."
+        _("before discount and margin, nano-dollars"), null=True, help_text=_("Empty: the same as the amount.")
     )
     corrects = models.UUIDField(
-        null=True, help_text="Of a correction: the entry whose amount it adds to; such an entry is no call of its own."
+        null=True,
+        help_text=_("Of a correction: the entry whose amount it adds to; such an entry is no call of its own."),
     )
-    basis = models.CharField(max_length=16, choices=Basis, help_text="Where the token counts come from.")
+    basis = models.CharField(max_length=16, choices=Basis, help_text=_("Where the token counts come from."))
     price = models.ForeignKey(
-        PriceSnapshot, null=True, on_delete=models.PROTECT, db_index=False, help_text="Empty: no price was known."
+        PriceSnapshot, null=True, on_delete=models.PROTECT, db_index=False, help_text=_("Empty: no price was known.")
     )
 
     objects = LedgerEntries.as_manager()

@@ -6,6 +6,7 @@ from typing import Any, Self
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from alerts.shapes import ObjectField
 from budgets.core.price_fields import problems
@@ -18,8 +19,8 @@ def validate_prices(value: Any) -> None:
 
 
 class PriceSource(models.TextChoices):
-    ADMIN = "admin", "Admin"
-    IMPORT = "import", "Import"
+    ADMIN = "admin", _("Admin")
+    IMPORT = "import", _("Import")
 
 
 class ModelPrices(models.QuerySet["ModelPrice"]):
@@ -47,22 +48,27 @@ class ModelPrice(Stamps):
     from then on the table has none for the model.
     """
 
-    provider = models.CharField(max_length=64, help_text="As in litellm_params.model: openai, azure, bedrock, ....")
+    provider = models.CharField(max_length=64, help_text=_("As in litellm_params.model: openai, azure, bedrock, ...."))
     model = models.CharField(
-        max_length=255, help_text="As the provider calls it; * stands for anything, as in gpt-4o*. The exact name wins."
+        max_length=255,
+        help_text=_("As the provider calls it; * stands for anything, as in gpt-4o*. The exact name wins."),
     )
     prices = ObjectField(
         blank=True,
         validators=[validate_prices],
-        help_text="LiteLLM's price fields, in dollars for one token, image, second, ..., such as "
-        '{"input_cost_per_token": 2.5e-6, "output_cost_per_token": 1e-5}. Empty: from then on, as published.',
+        help_text=_(
+            "LiteLLM's price fields, in dollars for one token, image, second, ..., such as "
+            '{"input_cost_per_token": 2.5e-6, "output_cost_per_token": 1e-5}. Empty: from then on, as published.'
+        ),
     )
     effective_from = models.DateTimeField(default=timezone.now)
     max_tokens = models.PositiveBigIntegerField(null=True, blank=True)
     max_input_tokens = models.PositiveBigIntegerField(null=True, blank=True)
     max_output_tokens = models.PositiveBigIntegerField(null=True, blank=True)
     deprecation_date = models.DateField(
-        null=True, blank=True, help_text="When the provider takes the model out of service: warned of in time."
+        null=True,
+        blank=True,
+        help_text=_("When the provider takes the model out of service: warned of in time."),
     )
     note = models.CharField(max_length=255, blank=True)
     source = models.CharField(max_length=16, choices=PriceSource, default=PriceSource.ADMIN, editable=False)
