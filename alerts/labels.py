@@ -15,6 +15,6 @@ def label_models(labels: Mapping[type[Model], tuple[Promise, Promise]]) -> None:
 def label_columns(models: Iterable[type[Model]], labels: Mapping[str, Promise]) -> None:
     """By name, in each model that has such a column and does not call it otherwise."""
     for model in models:
-        for field in model._meta.local_fields:
+        for field in (*model._meta.local_fields, *model._meta.local_many_to_many):
             if field._verbose_name is None and field.name in labels:  # type: ignore[attr-defined]
                 field.verbose_name = labels[field.name]  # type: ignore[assignment]

@@ -13,6 +13,8 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
@@ -20,18 +22,19 @@ from alerts.admin.page import desk
 from alerts.events import Event
 from alerts.events.stored import from_json
 from alerts.models import ScheduledRun
+from alerts.models.runs import RunState
 from alerts.schedule_runs import Outcome, file_name, last_span, preview, send_again, send_last
 from alerts.scheduled import Job, Span, scheduled_job, scheduled_jobs
 
 _TEMPLATES = "admin/alerts/scheduledrun"
 _LIST = "admin:alerts_scheduledrun_changelist"
 _SENTENCES = {
-    Outcome.TOLD: (messages.SUCCESS, "It is on its way to the channels."),
-    Outcome.SILENT: (messages.WARNING, "There is nothing to tell of that period."),
-    Outcome.NOT_YET: (messages.WARNING, "No period of it is over."),
-    Outcome.TAKEN: (messages.WARNING, "It is being made at this moment, or a later one was told already."),
-    Outcome.LOST: (messages.WARNING, "Somebody else has told it meanwhile."),
-    Outcome.FAILED: (messages.ERROR, "It could not be made; the log says why."),
+    Outcome.TOLD: (messages.SUCCESS, _("It is on its way to the channels.")),
+    Outcome.SILENT: (messages.WARNING, _("There is nothing to tell of that period.")),
+    Outcome.NOT_YET: (messages.WARNING, _("No period of it is over.")),
+    Outcome.TAKEN: (messages.WARNING, _("It is being made at this moment, or a later one was told already.")),
+    Outcome.LOST: (messages.WARNING, _("Somebody else has told it meanwhile.")),
+    Outcome.FAILED: (messages.ERROR, _("It could not be made; the log says why.")),
 }
 
 
@@ -91,16 +94,25 @@ class ScheduledRunPage(ModelAdmin):
         span, report = found or (None, None)
         events = [*report.events, *report.crossings] if report else []
         shown = {"events": _shown(events), "silence": report.silence if report else ""}
-        return self._page(request, "preview", f"{job.title}: the running period", period=_period(span), **shown)
+        return self._page(
+            request,
+            "preview",
+            gettext("%(job)s: the running period") % {"job": job.title},
+            period=_period(span),
+            **shown,
+        )
 
     def send_view(self, request: HttpRequest, name: str) -> HttpResponse:
         """Asks with GET and acts with POST."""
         job = self._job(request, name)
         if request.method != "POST":
             period = _period(last_span(job, now=timezone.now()))
-            return self._page(request, "send", f"Send the last report: {job.title}", period=period)
+            return self._page(
+                request, "send", gettext("Send the last report: %(job)s") % {"job": job.title}, period=period
+            )
         try:
-            level, sentence = _SENTENCES[send_last(job, now=timezone.now())]
+            level, said = _SENTENCES[send_last(job, now=timezone.now())]
+            sentence = str(said)
         except ValueError as error:
             level, sentence = messages.ERROR, str(error)
         self.message_user(request, f"{job.title}: {sentence}", level)
@@ -118,7 +130,7 @@ class ScheduledRunPage(ModelAdmin):
         }
         return HttpResponse(run.csv, content_type="text/csv; charset=utf-8", headers=headers)
 
-    @admin.action(description="Send again, as it was told", permissions=["send"])
+    @admin.action(description=_("Send again, as it was told"), permissions=["send"])
     def send_selected_again(self, request: HttpRequest, runs: QuerySet[ScheduledRun]) -> None:
         count = 0
         for run in runs.order_by("ends_at", "id"):
@@ -127,24 +139,25 @@ class ScheduledRunPage(ModelAdmin):
             except ValueError as error:
                 self.message_user(request, f"{run}: {error}", messages.ERROR)
         level = messages.SUCCESS if count else messages.WARNING
-        self.message_user(request, f"{count} on the way to the channels." if count else "Nothing was told then.", level)
+        words = gettext("%(count)s on the way to the channels.") if count else gettext("Nothing was told then.")
+        self.message_user(request, words % {"count": count}, level)
 
-    @admin.display(description="job", ordering="job")
+    @admin.display(description=_("job"), ordering="job")
     def job_title(self, run: ScheduledRun) -> str:
         job = scheduled_job(run.job)
         return job.title if job else run.job
 
-    @admin.display(description="period", ordering="ends_at")
+    @admin.display(description=_("period"), ordering="ends_at")
     def period_label(self, run: ScheduledRun) -> str:
         return _period(Span(run.period_key, run.starts_at, run.ends_at))
 
     @display(  # type: ignore[untyped-decorator]
-        description="state", ordering="state", label={"Done": "success", "Being made": "info"}
+        description=_("state"), ordering="state", label={RunState.DONE: "success", RunState.CLAIMED: "info"}
     )
-    def state_label(self, run: ScheduledRun) -> str:
-        return run.get_state_display()
+    def state_label(self, run: ScheduledRun) -> tuple[str, str]:
+        return run.state, run.get_state_display()
 
-    @admin.display(description="report")
+    @admin.display(description=_("report"))
     def report(self, run: ScheduledRun) -> SafeString:
         try:
             events = [from_json(stored) for stored in run.told]
@@ -154,7 +167,7 @@ class ScheduledRunPage(ModelAdmin):
         shown = {"events": _shown(events), "silence": run.outcome, "csv": csv}
         return SafeString(render_to_string(f"{_TEMPLATES}/report.html", shown))
 
-    @admin.display(description="incident")
+    @admin.display(description=_("incident"))
     def incident(self, run: ScheduledRun) -> str:
         return str(run.incident_id or "-")
 
@@ -186,4 +199,4 @@ def _period(span: Span | None) -> str:
     if span is None:
         return ""
     starts, ends = (at.strftime("%Y-%m-%d %H:%M") for at in (span.starts_at, span.ends_at))
-    return f"{starts} to {ends} (UTC)"
+    return gettext("%(starts)s to %(ends)s (UTC)") % {"starts": starts, "ends": ends}

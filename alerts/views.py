@@ -3,6 +3,7 @@
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
@@ -23,7 +24,7 @@ def acknowledge(request: HttpRequest, token: str) -> HttpResponse:
     except InvalidLink:
         incident = None
     if incident is None:
-        return _page(request, {"problem": "This link is not valid, or older than a week."}, status=404)
+        return _page(request, {"problem": gettext("This link is not valid, or older than a week.")}, status=404)
     if request.method == "POST":
         lifecycle.acknowledge(incident, actor=ACTOR, now=timezone.now())
         incident.refresh_from_db()

@@ -4,24 +4,31 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext_lazy as _
 
 from alerts.desk import Desk, channel_problems
 from alerts.encrypted import keep_stored_secrets
 from alerts.models import AlertChannel, ChannelKind
 from alerts.transports import TRANSPORTS
 
-WANTS: Mapping[str, str] = {
-    ChannelKind.SLACK: "Address: the incoming webhook's, such as https://hooks.slack.com/services/... Mattermost's "
-    "webhooks work too, and Discord's with /slack at the end.",
-    ChannelKind.DISCORD: "Address: the webhook's, from the channel's integrations.",
-    ChannelKind.MS_TEAMS: "Address: that of a workflow which begins when a webhook request is received.",
-    ChannelKind.PAGERDUTY: "Secret: the integration key of a service with Events API v2. Its incidents open, are "
-    "acknowledged and resolved along with those here.",
-    ChannelKind.EMAIL: 'Options: {"to": ["ops@example.com"]}, or {"owners": true} for those whom an alert concerns. '
-    "The mail server is that of the environment (SMTP_HOST).",
-    ChannelKind.WEBHOOK: "Address: whatever takes JSON by POST. Secret: what its signature is made with.",
-    ChannelKind.ALERTMANAGER: "Address: the Alertmanager's own. Secret: a bearer token, where it wants one.",
-    ChannelKind.APPRISE: "Address: one of Apprise's, such as json://host or tgram://token/chat.",
+WANTS: Mapping[str, Any] = {
+    ChannelKind.SLACK: _(
+        "Address: the incoming webhook's, such as https://hooks.slack.com/services/... Mattermost's webhooks work "
+        "too, and Discord's with /slack at the end."
+    ),
+    ChannelKind.DISCORD: _("Address: the webhook's, from the channel's integrations."),
+    ChannelKind.MS_TEAMS: _("Address: that of a workflow which begins when a webhook request is received."),
+    ChannelKind.PAGERDUTY: _(
+        "Secret: the integration key of a service with Events API v2. Its incidents open, are acknowledged and "
+        "resolved along with those here."
+    ),
+    ChannelKind.EMAIL: _(
+        'Options: {"to": ["ops@example.com"]}, or {"owners": true} for those whom an alert concerns. The mail server '
+        "is that of the environment (SMTP_HOST)."
+    ),
+    ChannelKind.WEBHOOK: _("Address: whatever takes JSON by POST. Secret: what its signature is made with."),
+    ChannelKind.ALERTMANAGER: _("Address: the Alertmanager's own. Secret: a bearer token, where it wants one."),
+    ChannelKind.APPRISE: _("Address: one of Apprise's, such as json://host or tgram://token/chat."),
 }
 
 

@@ -13,6 +13,8 @@ from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.urls import URLPattern, reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display as labelled
 
 from alerts.admin.channel_form import WANTS, ChannelForm
@@ -26,7 +28,10 @@ from alerts.services import test_channel
 from alerts.transports import TRANSPORTS
 
 CHANGE = "change_alertchannel"
-_STATES = {"Well": "success", "Failing": "danger", "Quiet": "warning", "Off": None, "Not tried": "info"}
+_STATES = {"well": "success", "failing": "danger", "quiet": "warning", "off": None, "not tried": "info"}
+_STATE_WORDS = {
+    "well": _("Well"), "failing": _("Failing"), "quiet": _("Quiet"), "off": _("Off"), "not tried": _("Not tried")
+}  # fmt: skip
 _WAITING = (DeliveryState.PENDING, DeliveryState.SENDING)
 
 
@@ -40,7 +45,7 @@ class AlertChannelPage(Page):
     sortable_by = ("name", "kind", "source")
     list_filter = (("kind", ChoiceFilter), "enabled", ("source", ChoiceFilter))
     search_fields = ("name",)
-    search_help_text = "Name"
+    search_help_text = _("Name")
     conditional_fields = {f"wants_{kind}": f"kind == '{kind}'" for kind in WANTS}
 
     def get_fieldsets(self, request: HttpRequest, obj: AlertChannel | None = None) -> Any:
@@ -49,8 +54,8 @@ class AlertChannelPage(Page):
             shown = ["name", "kind", "enabled", "most_per_minute", "team_id", "source"]
             return [(None, {"fields": shown})]
         return [
-            ("Where", {"fields": ["name", "kind", *self.conditional_fields, "url", "secret", "options"]}),
-            ("How", {"fields": ["enabled", "most_per_minute", "team_id", *(["source"] if obj else [])]}),
+            (_("Where"), {"fields": ["name", "kind", *self.conditional_fields, "url", "secret", "options"]}),
+            (_("How"), {"fields": ["enabled", "most_per_minute", "team_id", *(["source"] if obj else [])]}),
         ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
@@ -90,13 +95,16 @@ class AlertChannelPage(Page):
         waiting = _waiting([row]).get(row.pk, 0)
         quiet = row.not_before is not None and row.not_before > now
         return {
-            "state": {"text": state, "type": _STATES[state]},
+            "state": {"text": _STATE_WORDS[state], "type": _STATES[state]},
             "channel_facts": [
-                ("Last delivery", clock(row.delivered_at) if row.delivered_at else "none yet"),
-                ("Failing since", clock(row.failing_since)),
-                ("Quiet until", clock(row.not_before) if quiet else "-"),
-                ("Waiting", f"{waiting:,}"),
-                ("Private address", "allowed" if row.private_address_allowed else "refused"),
+                (gettext("Last delivery"), clock(row.delivered_at) if row.delivered_at else gettext("none yet")),
+                (gettext("Failing since"), clock(row.failing_since)),
+                (gettext("Quiet until"), clock(row.not_before) if quiet else "-"),
+                (gettext("Waiting"), f"{waiting:,}"),
+                (
+                    gettext("Private address"),
+                    gettext("allowed") if row.private_address_allowed else gettext("refused"),
+                ),
             ],
             "last_error": row.last_error,
             "channel_page": self.url("change", row),
@@ -114,16 +122,19 @@ class AlertChannelPage(Page):
 
     def _test(self, request: HttpRequest, row: AlertChannel) -> HttpResponseBase:
         if row.kind not in TRANSPORTS:
-            self.message_user(request, f"Nobody here can speak to a channel of kind {row.kind}.", messages.ERROR)
+            words = gettext("Nobody here can speak to a channel of kind %(kind)s.") % {"kind": row.kind}
+            self.message_user(request, words, messages.ERROR)
             return self.back(row)
         found = test_channel(row)
         if found.error:
-            self.message_user(request, f"The test message did not arrive. {found.error}", messages.ERROR)
+            words = gettext("The test message did not arrive. %(error)s") % {"error": found.error}
+            self.message_user(request, words, messages.ERROR)
         else:
-            said = f': "{found.answer}"' if found.answer else ", and said nothing more."
-            self.message_user(
-                request, f"The test message arrived. {row} answered {found.status}{said}", messages.SUCCESS
-            )
+            words = gettext("The test message arrived. %(channel)s answered %(status)s, and said nothing more.")
+            if found.answer:
+                words = gettext('The test message arrived. %(channel)s answered %(status)s: "%(answer)s"')
+            facts = {"channel": row, "status": found.status, "answer": found.answer}
+            self.message_user(request, words % facts, messages.SUCCESS)
         return self.back(row)
 
     def _fire(self, request: HttpRequest, row: AlertChannel) -> HttpResponseBase:
@@ -133,17 +144,18 @@ class AlertChannelPage(Page):
         try:
             reason, incident = fire(request.POST.get("type", ""), fired_by=actor(request), now=timezone.now())
         except NoSample:
-            self.message_user(request, "There is no sample of this alert type.", messages.ERROR)
+            self.message_user(request, gettext("There is no sample of this alert type."), messages.ERROR)
             return self.back(row)
         told = (
             list(incident.deliveries.order_by("channel__name").values_list("channel__name", flat=True))
             if incident
             else []
         )
-        whom = f"To {', '.join(told)}." if told else "Nobody is told."
-        missing = "" if row.name in told else f" {row} is not among them: its routes are not meant for this."
+        whom = gettext("To %(channels)s.") % {"channels": ", ".join(told)} if told else gettext("Nobody is told.")
+        others = gettext("%(channel)s is not among them: its routes are not meant for this.") % {"channel": row}
+        missing = "" if row.name in told else f" {others}"
         good = row.name in told and reason in (Reason.DELIVER, Reason.DIGEST)
-        words = f"The sample went its way. {in_words(reason)} {whom}{missing if told else ''}"
+        words = f"{gettext('The sample went its way.')} {in_words(reason)} {whom}{missing if told else ''}"
         self.message_user(request, words, messages.SUCCESS if good else messages.WARNING)
         if incident is None:
             return self.back(row)
@@ -154,19 +166,19 @@ class AlertChannelPage(Page):
         for row in rows:
             row.waiting = waiting.get(row.pk, 0)
 
-    @labelled(description="state", label=_STATES)  # type: ignore[untyped-decorator]
-    def state_label(self, row: AlertChannel) -> str:
-        return _state(row)
+    @labelled(description=_("state"), label=_STATES)  # type: ignore[untyped-decorator]
+    def state_label(self, row: AlertChannel) -> tuple[str, Any]:
+        return _state(row), _STATE_WORDS[_state(row)]
 
-    @display(description="last delivery")
+    @display(description=_("last delivery"))
     def last_delivery(self, row: AlertChannel) -> SafeString:
         return minute(row.delivered_at)
 
-    @display(description="waiting")
+    @display(description=_("waiting"))
     def waits(self, row: Any) -> str:
         return f"{row.waiting:,}"
 
-    @display(description="last error")
+    @display(description=_("last error"))
     def shown_error(self, row: AlertChannel) -> str:
         return short(row.last_error, 80) or "-"
 
@@ -177,12 +189,12 @@ def _is_operator(request: HttpRequest) -> bool:
 
 def _state(row: AlertChannel) -> str:
     if not row.enabled:
-        return "Off"
+        return "off"
     if row.failing_since:
-        return "Failing"
+        return "failing"
     if row.not_before and row.not_before > timezone.now():
-        return "Quiet"
-    return "Well" if row.delivered_at else "Not tried"
+        return "quiet"
+    return "well" if row.delivered_at else "not tried"
 
 
 def _waiting(rows: Sequence[AlertChannel]) -> dict[int, int]:
@@ -191,11 +203,11 @@ def _waiting(rows: Sequence[AlertChannel]) -> dict[int, int]:
     return dict(found.order_by().values("channel_id").annotate(n=Count("pk")).values_list("channel_id", "n"))
 
 
-def _want(words: str) -> Any:
-    def wants(page: AlertChannelPage, row: AlertChannel) -> str:
+def _want(words: Any) -> Any:
+    def wants(page: AlertChannelPage, row: AlertChannel) -> Any:
         return words
 
-    wants.short_description = "What it wants"  # type: ignore[attr-defined]
+    wants.short_description = _("What it wants")  # type: ignore[attr-defined]
     return wants
 
 

@@ -6,13 +6,15 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextareaWidget
 
 from alerts.core.matching import InvalidMatcher, read_matchers
 from alerts.events import Level
 from alerts.events.kinds import grouped
 
-_LINE = "Enter a label and a pattern in each line, such as model = gpt-4o."
+_LINE = _("Enter a label and a pattern in each line, such as model = gpt-4o.")
 
 
 class _ManyWidget(UnfoldAdminCheckboxSelectMultipleWidget):
@@ -54,7 +56,7 @@ class ObjectJsonField(forms.JSONField):
     def to_python(self, value: Any) -> Any:
         if not isinstance(value, str) or not value.strip():
             return value if isinstance(value, dict) else {}
-        return _read_json(value, "Enter a JSON object.")
+        return _read_json(value, gettext("Enter a JSON object."))
 
     def prepare_value(self, value: Any) -> Any:
         return json.dumps(value, indent=2, ensure_ascii=False) if isinstance(value, dict) and value else value or ""
@@ -75,7 +77,7 @@ class MatchersField(forms.CharField):
 
     def __init__(self, **options: Any) -> None:
         attrs = {"rows": 4, "placeholder": "model = gpt-4o\nteam = research-*\nregion = !us-*", "spellcheck": "false"}
-        help_text = (
+        help_text = _(
             "A label and a pattern in each line; * stands for any text, and ! before a pattern for its opposite. Of "
             "several patterns for one label, one is enough. Empty means whatever the labels are."
         )
@@ -113,9 +115,9 @@ def read_labels(text: str) -> dict[str, str]:
     text = text.strip()
     found = _read_json(text) if text.startswith("{") else _read_lines(text)
     if found is None:
-        raise ValidationError("Enter a label and its value in each line, such as model = gpt-4o.")
+        raise ValidationError(gettext("Enter a label and its value in each line, such as model = gpt-4o."))
     if twice := next((name for name, value in found.items() if not isinstance(value, str)), None):
-        raise ValidationError(f"The label {twice} has one value, and it is text.")
+        raise ValidationError(gettext("The label %(label)s has one value, and it is text.") % {"label": twice})
     return found
 
 
@@ -131,7 +133,8 @@ def _read_lines(text: str) -> dict[str, Any] | None:
     return {name: patterns[0] if len(patterns) == 1 else patterns for name, patterns in found.items()}
 
 
-def _read_json(text: str, otherwise: str = "Enter a JSON object, or one label a line.") -> dict[str, Any]:
+def _read_json(text: str, otherwise: str = "") -> dict[str, Any]:
+    otherwise = otherwise or gettext("Enter a JSON object, or one label a line.")
     try:
         found = json.loads(text, parse_constant=_refuse)
         # What has no bytes, or holds a NUL, no database takes.

@@ -10,6 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet, URLField
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_POST
 from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
@@ -28,9 +29,9 @@ LEVELS = {"High": "danger", "Medium": "warning", "Low": "info"}
 
 class FieldFilter(DropdownFilter):
     template = _FILTER
-    options: tuple[tuple[str, str], ...] = ()
+    options: tuple[tuple[str, Any], ...] = ()
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> tuple[tuple[str, str], ...]:
+    def lookups(self, request: HttpRequest, model_admin: Any) -> tuple[tuple[str, Any], ...]:
         return self.options
 
 
@@ -117,7 +118,7 @@ class Page(ModelAdmin):
         """Lists and labels in fields that a person can fill in."""
         if db_field.name == "team_id" and not desk(request).is_whole:
             choices = [(team_id, team_id) for team_id in sorted(desk(request).team_ids or ())]
-            return forms.ChoiceField(choices=choices, label="Team", widget=UnfoldAdminSelectWidget())
+            return forms.ChoiceField(choices=choices, label=_("Team"), widget=UnfoldAdminSelectWidget())
         field = _FIELDS.get(db_field.name, ObjectJsonField if isinstance(db_field, ObjectField) else None)
         if field is not None:
             label, help_text = db_field.verbose_name.capitalize(), db_field.help_text

@@ -7,11 +7,13 @@ from django.contrib.admin.utils import quote
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from alerts.admin.fields import read_labels
 from alerts.admin.page import LEVELS
-from alerts.admin.route_words import TONES, answered, held
+from alerts.admin.route_words import ANSWERS, TONES, answered, held
 from alerts.admin.texts import clock, in_words, short, span
 from alerts.core.explain import Explanation, explain
 from alerts.core.routing import Destination, Reason, Subject
@@ -27,19 +29,22 @@ _TOLD = (Reason.DELIVER, Reason.DIGEST)
 
 
 class PreviewForm(forms.Form):
-    alert_type = forms.ChoiceField(widget=UnfoldAdminSelectWidget)
-    level = forms.ChoiceField(choices=[(one.value, one.value) for one in Level], widget=UnfoldAdminSelectWidget)
+    alert_type = forms.ChoiceField(label=_("Alert type"), widget=UnfoldAdminSelectWidget)
+    level = forms.ChoiceField(
+        label=_("Level"), choices=[(one.value, one.value) for one in Level], widget=UnfoldAdminSelectWidget
+    )
     labels = forms.CharField(
         required=False,
         max_length=_LONGEST,
         widget=UnfoldAdminTextareaWidget({"rows": 4, "spellcheck": "false"}),
-        help_text="One in each line, such as model = gpt-4o; or a JSON object.",
+        label=_("Labels"),
+        help_text=_("One in each line, such as model = gpt-4o; or a JSON object."),
     )
     at = forms.DateTimeField(
-        label="Time",
+        label=_("Time"),
         required=False,
-        widget=UnfoldAdminTextInputWidget({"placeholder": "now"}),
-        help_text="Such as 2026-12-24 23:00. Empty: now.",
+        widget=UnfoldAdminTextInputWidget({"placeholder": _("now")}),
+        help_text=_("Such as 2026-12-24 23:00. Empty: now."),
     )
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -81,7 +86,7 @@ def _shown(found: Explanation, subject: Subject) -> dict[str, Any]:
     names = dict(AlertChannel.objects.filter(pk__in=_channel_ids(found)).values_list("pk", "name"))
     return {
         "told": decision.reason in _TOLD,
-        "reason": in_words(decision.reason).replace("It was told.", "It is told."),
+        "reason": gettext("It is told.") if decision.reason == Reason.DELIVER else in_words(decision.reason),
         "level": {"text": decision.level, "type": LEVELS.get(decision.level)},
         "facts": _facts(found),
         "silences": _silences(found),
@@ -91,7 +96,7 @@ def _shown(found: Explanation, subject: Subject) -> dict[str, Any]:
             {
                 "name": one.route.name,
                 "page": _page("alertroute", one.route.id),
-                "answer": str(one.answer).replace("_", " "),
+                "answer": ANSWERS[one.answer],
                 "tone": TONES.get(one.answer, "warning"),
                 "why": answered(one, subject),
                 "channels": ", ".join(names.get(pk, str(pk)) for pk in one.route.channel_ids),
@@ -104,21 +109,29 @@ def _shown(found: Explanation, subject: Subject) -> dict[str, Any]:
 def _facts(found: Explanation) -> list[str]:
     decision, facts = found.decision, []
     if decision.until:
-        facts.append(f"It may be told from {clock(decision.until)} on, if it still goes on then.")
+        facts.append(
+            gettext("It may be told from %(at)s on, if it still goes on then.") % {"at": clock(decision.until)}
+        )
     if found.inhibitor:
-        facts.append(f"An open incident of type {found.inhibitor.alert_type} speaks for it.")
+        facts.append(gettext("An open incident of type %(type)s speaks for it.") % {"type": found.inhibitor.alert_type})
     if decision.digest_seconds:
-        facts.append(f"It is collected for {span(decision.digest_seconds)} with others of its type.")
+        words = gettext("It is collected for %(span)s with others of its type.")
+        facts.append(words % {"span": span(decision.digest_seconds)})
     if decision.repeat_seconds:
-        facts.append(f"While it goes on, it is told again every {span(decision.repeat_seconds)}.")
+        words = gettext("While it goes on, it is told again every %(span)s.")
+        facts.append(words % {"span": span(decision.repeat_seconds)})
     if decision.escalate_after_seconds:
-        facts.append(f"Not acknowledged within {span(decision.escalate_after_seconds)}, it is escalated.")
+        words = gettext("Not acknowledged within %(span)s, it is escalated.")
+        facts.append(words % {"span": span(decision.escalate_after_seconds)})
     return facts
 
 
 def _silences(found: Explanation) -> list[tuple[str, str]]:
     rows = Silence.objects.filter(pk__in=[mute.id for mute in found.silences]).order_by("-ends_at", "-id")
-    return [(short(row.comment) or f"Silence {row.pk}", _page("silence", row.pk)) for row in rows]
+    return [
+        (short(row.comment) or gettext("Silence %(number)s") % {"number": row.pk}, _page("silence", row.pk))
+        for row in rows
+    ]
 
 
 def _channel_ids(found: Explanation) -> set[int]:

@@ -10,6 +10,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display as labelled
 
 from alerts.admin.page import ChoiceFilter, Page, desk
@@ -46,22 +48,22 @@ class AlertRoutePage(Page):
     sortable_by = ()
     list_filter = ("enabled", ("source", ChoiceFilter))
     search_fields = ("name",)
-    search_help_text = "Name"
+    search_help_text = _("Name")
     filter_horizontal = ("channels", "escalate_to")
     readonly_fields = ("source",)
     fieldsets = (
         (None, {"fields": ("name", ("position", "enabled"), "source")}),
         (
-            "What it matches",
+            _("What it matches"),
             {
                 "fields": ("alert_types", "levels", "matchers", "team_id"),
-                "description": "All of it has to fit. A route of a team is for alerts with the team's label alone.",
+                "description": _("All of it has to fit. A route of a team is for alerts with the team's label alone."),
             },
         ),
-        ("Whom it tells", {"fields": ("channels", "goes_on", "level", "repeat_seconds")}),
-        ("When", {"fields": ("schedule",)}),
-        ("If nobody acknowledges it", {"fields": ("escalate_after_seconds", "escalate_to")}),
-        ("What it links to", {"fields": ("runbook_url", "dashboard_url")}),
+        (_("Whom it tells"), {"fields": ("channels", "goes_on", "level", "repeat_seconds")}),
+        (_("When"), {"fields": ("schedule",)}),
+        (_("If nobody acknowledges it"), {"fields": ("escalate_after_seconds", "escalate_to")}),
+        (_("What it links to"), {"fields": ("runbook_url", "dashboard_url")}),
     )
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[AlertRoute]":
@@ -82,41 +84,45 @@ class AlertRoutePage(Page):
         if not self._may_preview(request):
             raise PermissionDenied
         request.current_app = self.admin_site.name
-        known = {**self.admin_site.each_context(request), "opts": self.opts, "title": "What becomes of an alert"}
+        known = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": gettext("What becomes of an alert"),
+        }
         return TemplateResponse(request, "admin/alerts/route_preview.html", {**known, **preview_context(request)})
 
     def _may_preview(self, request: HttpRequest) -> bool:
         """It answers with everybody's routes."""
         return self.has_view_permission(request) and desk(request).is_whole
 
-    @labelled(description="state", label={"On": "success", "Off": None})  # type: ignore[untyped-decorator]
-    def state_label(self, row: AlertRoute) -> str:
-        return "On" if row.enabled else "Off"
+    @labelled(description=_("state"), label={"on": "success", "off": None})  # type: ignore[untyped-decorator]
+    def state_label(self, row: AlertRoute) -> tuple[str, str]:
+        return ("on", gettext("On")) if row.enabled else ("off", gettext("Off"))
 
-    @display(description="what it matches")
+    @display(description=_("what it matches"))
     def matches(self, row: AlertRoute) -> str:
         return matched(row)
 
-    @display(description="whom it tells")
+    @display(description=_("whom it tells"))
     def tells(self, row: AlertRoute) -> str:
-        return _names(row.channels.all()) or "nobody"
+        return _names(row.channels.all()) or gettext("nobody")
 
-    @display(description="hours")
+    @display(description=_("hours"))
     def when(self, row: AlertRoute) -> str:
         try:
             return hours(Schedule.read(row.schedule))
         except InvalidSchedule as wrong:
             return str(wrong)
 
-    @display(description="then")
+    @display(description=_("then"))
     def then(self, row: AlertRoute) -> str:
-        return "asks the next" if row.goes_on or row.team_id else "ends"
+        return gettext("asks the next") if row.goes_on or row.team_id else gettext("ends")
 
-    @display(description="escalates")
+    @display(description=_("escalates"))
     def escalation(self, row: AlertRoute) -> str:
         names = _names(row.escalate_to.all())
         return f"{escalates(row)}: {names}" if names and row.escalate_after_seconds else "-"
 
 
 def _names(channels: Any) -> str:
-    return short(", ".join(f"{channel.name}{'' if channel.enabled else ' (off)'}" for channel in channels))
+    return short(", ".join(f"{channel.name}{'' if channel.enabled else gettext(' (off)')}" for channel in channels))

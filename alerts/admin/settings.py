@@ -6,6 +6,8 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldBooleanWidget
 
 from alerts.admin.engine_panel import engine_context
@@ -16,8 +18,8 @@ from alerts.operator import ARGS, HEARTBEAT_URL
 from alerts.setting_checks import problem
 from alerts.transports.base import address_problem
 
-_ARGUMENTS = """
-As LiteLLM's <code>alerting_args</code>, for example:
+_ARGUMENTS = _(
+    """As LiteLLM's <code>alerting_args</code>, for example:
 <code>budget_thresholds</code> (percentages at which a budget is told, such as [50, 80, 100]),
 <code>labels</code> (labels that every alert carries, such as {"env": "prod"}),
 <code>minor_outage_alert_threshold</code> and <code>major_outage_alert_threshold</code> (errors within
@@ -25,8 +27,8 @@ As LiteLLM's <code>alerting_args</code>, for example:
 <code>daily_spend_per_user_threshold</code> and <code>monthly_spend_per_user_threshold</code> (dollars),
 <code>spend_anomaly_multiplier</code>, <code>heartbeat_interval</code> (seconds),
 <code>heartbeat_tells_failure</code> (true for receivers that take a reason at the address with /fail). What
-config.yaml sets is changed there.
-"""
+config.yaml sets is changed there."""
+)
 _CHECKED = ("alerting_threshold", "alerting_args", "alert_type_config", "spend_report_frequency")
 
 
@@ -35,7 +37,7 @@ class AlertSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
 
     instance: AlertSettings
     forget_heartbeat = forms.BooleanField(
-        required=False, label="Forget the heartbeat's address", widget=UnfoldBooleanWidget()
+        required=False, label=_("Forget the heartbeat's address"), widget=UnfoldBooleanWidget()
     )
 
     def clean(self) -> dict[str, Any] | None:
@@ -50,9 +52,9 @@ class AlertSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def _wrong(self, name: str, value: Any) -> str:
         if (HEARTBEAT_URL if name == "forget_heartbeat" else name) in self.instance.configured:
-            return "config.yaml sets this: it is changed there."
+            return gettext("config.yaml sets this: it is changed there.")
         if name == ARGS and (fixed := self._changed_argument(value)):
-            return f"config.yaml sets {fixed}: it is changed there."
+            return gettext("config.yaml sets %(name)s: it is changed there.") % {"name": fixed}
         if name == HEARTBEAT_URL:
             return address_problem(value) if value else ""
         return problem(name, value) if name in _CHECKED else ""
@@ -70,36 +72,40 @@ class AlertSettingsPage(Page):
     change_form_outer_before_template = "admin/alerts/engine_state.html"
     fieldsets = (
         (
-            "What is told",
-            {"fields": ("alert_types",), "description": "What is not ticked raises no alert. Names are LiteLLM's."},
+            _("What is told"),
+            {"fields": ("alert_types",), "description": _("What is not ticked raises no alert. Names are LiteLLM's.")},
         ),
         (
-            "Slow answers",
+            _("Slow answers"),
             {
                 "fields": ("alerting_threshold",),
-                "description": "For llm_too_slow and llm_requests_hanging, whatever the model.",
+                "description": _("For llm_too_slow and llm_requests_hanging, whatever the model."),
             },
         ),
-        ("Arguments", {"fields": ("alerting_args",), "description": _ARGUMENTS}),
+        (_("Arguments"), {"fields": ("alerting_args",), "description": _ARGUMENTS}),
         (
-            "Digests",
+            _("Digests"),
             {
                 "fields": ("alert_type_config",),
-                "description": "Types that are collected and told together once in a while. What has the level High "
-                "is told at once nevertheless.",
+                "description": _(
+                    "Types that are collected and told together once in a while. What has the level High is told at "
+                    "once nevertheless."
+                ),
             },
         ),
         (
-            "Spend report",
-            {"fields": ("spend_report_frequency",), "description": "How often spend_reports tell what was spent."},
+            _("Spend report"),
+            {"fields": ("spend_report_frequency",), "description": _("How often spend_reports tell what was spent.")},
         ),
         (
-            "Heartbeat",
+            _("Heartbeat"),
             {
                 "fields": (HEARTBEAT_URL, "forget_heartbeat"),
-                "description": "A service that misses these calls tells you that alerts are no longer told, when "
-                "nothing here could. They are made only while beat, workers and database do their work and nothing "
-                "that is due is stuck.",
+                "description": _(
+                    "A service that misses these calls tells you that alerts are no longer told, when nothing here "
+                    "could. They are made only while beat, workers and database do their work and nothing that is "
+                    "due is stuck."
+                ),
             },
         ),
     )

@@ -11,6 +11,8 @@ from django.http import HttpRequest, HttpResponseBase
 from django.urls import URLPattern
 from django.utils import timezone
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display as labelled
 
 from alerts.admin.page import FieldFilter, Page, actor, desk
@@ -22,6 +24,7 @@ from alerts.silencing import ACTIVE, EXPIRED, UPCOMING, end, state_of
 
 CHANGE = "change_silence"
 _STATES = {ACTIVE: "warning", UPCOMING: "info", EXPIRED: None}
+_STATE_WORDS = {ACTIVE: _("Active"), UPCOMING: _("Upcoming"), EXPIRED: _("Expired")}
 # Of those that live, the newest so many are looked through.
 MOST_INCIDENTS = 1000
 
@@ -35,16 +38,16 @@ class SilenceForm(forms.ModelForm):  # type: ignore[type-arg]
         cleaned = super().clean()
         begins, ends = self.cleaned_data.get("starts_at"), self.cleaned_data.get("ends_at")
         if begins and ends and ends <= begins:
-            self.add_error("ends_at", "It ends after it has begun.")
+            self.add_error("ends_at", gettext("It ends after it has begun."))
         if begins and ends and self.cleaned_data.get("is_weekly") and ends - begins > timedelta(days=7):
-            self.add_error("ends_at", "What comes again every week lasts no longer than a week.")
+            self.add_error("ends_at", gettext("What comes again every week lasts no longer than a week."))
         return cleaned
 
 
 class StateFilter(FieldFilter):
-    title = "state"
+    title = _("state")
     parameter_name = "state"
-    options = (("current", "Active or upcoming"), ("expired", "Expired"))
+    options = (("current", _("Active or upcoming")), ("expired", _("Expired")))
 
     def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
         over = Q(ends_at__lte=timezone.now(), is_weekly=False)
@@ -62,10 +65,10 @@ class SilencePage(Page):
     sortable_by = ()
     list_filter = (StateFilter,)
     search_fields = ("comment", "created_by")
-    search_help_text = "Part of the comment, or who made it"
+    search_help_text = _("Part of the comment, or who made it")
     fieldsets = (
-        ("What", {"fields": ("comment", "team_id", "alert_types", "matchers")}),
-        ("When", {"fields": ("starts_at", "ends_at", "is_weekly")}),
+        (_("What"), {"fields": ("comment", "team_id", "alert_types", "matchers")}),
+        (_("When"), {"fields": ("starts_at", "ends_at", "is_weekly")}),
     )
 
     def get_urls(self) -> list[URLPattern]:
@@ -84,7 +87,7 @@ class SilencePage(Page):
         if row is not None and self.has_view_permission(request, row):
             self.prepare(request, [row])
             shown = {
-                "state": {"text": row.state, "type": _STATES[row.state]},
+                "state": {"text": _STATE_WORDS[row.state], "type": _STATES[row.state]},
                 "sentence": _sentence(row),
                 "end_page": self.url("end", row),
                 "may_end": row.state != EXPIRED and self.has_change_permission(request, row),
@@ -94,9 +97,9 @@ class SilencePage(Page):
     def _end(self, request: HttpRequest, row: Silence) -> HttpResponseBase:
         if end(row, now=timezone.now()):
             self.log_change(request, row, "Ended.")
-            self.message_user(request, "It holds no longer; what goes on is told again.", messages.SUCCESS)
+            self.message_user(request, gettext("It holds no longer; what goes on is told again."), messages.SUCCESS)
         else:
-            self.message_user(request, "It had ended already.", messages.WARNING)
+            self.message_user(request, gettext("It had ended already."), messages.WARNING)
         return self.back(row)
 
     def prepare(self, request: HttpRequest, rows: list[Any]) -> None:
@@ -108,43 +111,49 @@ class SilencePage(Page):
             row.state = state_of(row, now=now)
             row.covers = _number_covered(row, subjects)
 
-    @labelled(description="state", label=_STATES)  # type: ignore[untyped-decorator]
-    def state_label(self, row: Any) -> str:
-        return str(row.state)
+    @labelled(description=_("state"), label=_STATES)  # type: ignore[untyped-decorator]
+    def state_label(self, row: Any) -> tuple[str, Any]:
+        return row.state, _STATE_WORDS[row.state]
 
-    @display(description="comment")
+    @display(description=_("comment"))
     def shown_comment(self, row: Silence) -> str:
-        return short(row.comment, 80) or f"Silence {row.pk}"
+        return short(row.comment, 80) or gettext("Silence %(number)s") % {"number": row.pk}
 
-    @display(description="of what")
+    @display(description=_("of what"))
     def meant_for(self, row: Silence) -> str:
-        labels = [f"{name} = {' or '.join(_many(wanted))}" for name, wanted in row.matchers.items()]
+        labels = [f"{name} = {gettext(' or ').join(_many(wanted))}" for name, wanted in row.matchers.items()]
         return short(", ".join([*row.alert_types, *labels]), 100)
 
-    @display(description="open incidents")
+    @display(description=_("open incidents"))
     def covered(self, row: Any) -> str:
         return str(row.covers)
 
-    @display(description="from")
+    @display(description=_("begins"))
     def begins(self, row: Silence) -> SafeString:
         return minute(row.starts_at)
 
-    @display(description="to")
+    @display(description=_("ends"))
     def ends(self, row: Silence) -> SafeString:
         return minute(row.ends_at)
 
 
 def _number_covered(row: Silence, subjects: list[Subject]) -> str:
     mute = mute_of(row)
-    more = "at least " if len(subjects) == MOST_INCIDENTS else ""
-    return f"{more}{sum(covers(mute, one) for one in subjects)}"
+    number = sum(covers(mute, one) for one in subjects)
+    return gettext("at least %(number)s") % {"number": number} if len(subjects) == MOST_INCIDENTS else str(number)
 
 
 def _sentence(row: Any) -> str:
     until = mute_of(row).until(timezone.now()) if row.state != EXPIRED else None
-    when = f"It holds until {clock(until)}. " if until else ""
-    number = "1 open incident" if row.covers == "1" else f"{row.covers} open incidents"
-    return f"{when}It is meant for {number}. {'Made by ' + row.created_by + '.' if row.created_by else ''}"
+    found = [gettext("It holds until %(at)s.") % {"at": clock(until)}] if until else []
+    is_one = row.covers == "1"
+    meant = (
+        gettext("It is meant for 1 open incident.") if is_one else gettext("It is meant for %(covers)s open incidents.")
+    )
+    found.append(meant % {"covers": row.covers})
+    if row.created_by:
+        found.append(gettext("Made by %(who)s.") % {"who": row.created_by})
+    return " ".join(found)
 
 
 def _many(wanted: Any) -> list[str]:

@@ -3,6 +3,7 @@
 And what the calendar brought, and how the engine itself is.
 """
 
+from alerts.models import labels
 from alerts.models.channels import AlertChannel, ChannelKind, Source
 from alerts.models.deliveries import Delivery, DeliveryAttempt, DeliveryKind, DeliveryState
 from alerts.models.engine import AlertProcess, EngineState
@@ -34,5 +35,6 @@ __all__ = [
     "Source",
     "alert_type_choices",
     "default_alert_types",
+    "labels",
     "validate_alert_types",
 ]

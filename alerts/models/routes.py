@@ -6,6 +6,8 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from alerts.core.matching import InvalidMatcher, read_matchers
 from alerts.core.schedule import InvalidSchedule, Schedule
@@ -38,42 +40,44 @@ def validate_levels(value: list[str]) -> None:
         raise ValidationError(f"Not a level: {', '.join(unknown)}. There are {', '.join(Level)}.")
 
 
-MATCHERS_HELP = 'Labels an alert must have, such as {"model": "gpt-4o", "team": "research-*", "region": "!us-*"}.'
+MATCHERS_HELP = _('Labels an alert must have, such as {"model": "gpt-4o", "team": "research-*", "region": "!us-*"}.')
 
 
 class AlertRoute(models.Model):
     """Routes are asked in order; the first that matches decides, unless it says to go on."""
 
     name = models.CharField(max_length=255, unique=True)
-    position = models.PositiveIntegerField(default=100, help_text="Lower ones are asked first.")
+    position = models.PositiveIntegerField(default=100, help_text=_("Lower ones are asked first."))
     enabled = models.BooleanField(default=True)
-    alert_types = NamesField(blank=True, validators=[validate_alert_types], help_text="Empty means every type.")
-    levels = NamesField(blank=True, validators=[validate_levels], help_text="Empty means every level.")
+    alert_types = NamesField(blank=True, validators=[validate_alert_types], help_text=_("Empty means every type."))
+    levels = NamesField(blank=True, validators=[validate_levels], help_text=_("Empty means every level."))
     matchers = ObjectField(blank=True, validators=[validate_matchers], help_text=MATCHERS_HELP)
     channels = models.ManyToManyField(AlertChannel, related_name="routes", blank=True)
-    goes_on = models.BooleanField("ask further routes too", default=False)
+    goes_on = models.BooleanField(_("ask further routes too"), default=False)
     schedule = ObjectField(
         blank=True,
         validators=[validate_schedule],
-        help_text='When it applies, such as {"timezone": "Europe/Paris", "windows": [{"days": ["mon-fri"], "from": '
-        '"08:00", "to": "18:00"}], "outside": "hold"}: outside of the hours "skip" asks the next route, "hold" '
-        "keeps alerts until the hours begin.",
+        help_text=_(
+            'When it applies, such as {"timezone": "Europe/Paris", "windows": [{"days": ["mon-fri"], "from": '
+            '"08:00", "to": "18:00"}], "outside": "hold"}: outside of the hours "skip" asks the next route, "hold" '
+            "keeps alerts until the hours begin."
+        ),
     )
     level = models.CharField(
-        "tell as level", max_length=16, blank=True, choices=[(level.value, level.value) for level in Level]
+        _("tell as level"), max_length=16, blank=True, choices=[(level.value, level.value) for level in Level]
     )
     repeat_seconds = models.PositiveIntegerField(
         null=True,
         blank=True,
-        help_text="While it is still firing, told again after so long; empty means the type's own.",
+        help_text=_("While it is still firing, told again after so long; empty means the type's own."),
     )
     escalate_after_seconds = models.PositiveIntegerField(
-        null=True, blank=True, help_text="Not acknowledged for so long, the further channels are told too."
+        null=True, blank=True, help_text=_("Not acknowledged for so long, the further channels are told too.")
     )
     escalate_to = models.ManyToManyField(AlertChannel, related_name="escalations", blank=True)
-    runbook_url = models.URLField("runbook", blank=True)
-    dashboard_url = models.URLField("dashboard", blank=True)
-    team_id = models.CharField("team", max_length=255, blank=True, db_index=True)
+    runbook_url = models.URLField(_("runbook"), blank=True)
+    dashboard_url = models.URLField(_("dashboard"), blank=True)
+    team_id = models.CharField(_("team"), max_length=255, blank=True, db_index=True)
     source = models.CharField(max_length=16, choices=Source, default=Source.ADMIN, editable=False)
 
     class Meta:
@@ -86,18 +90,18 @@ class AlertRoute(models.Model):
 class Silence(models.Model):
     """Nobody is told of what matches, from then to then; a maintenance window begins later, or comes every week."""
 
-    alert_types = NamesField(blank=True, validators=[validate_alert_types], help_text="Empty means every type.")
+    alert_types = NamesField(blank=True, validators=[validate_alert_types], help_text=_("Empty means every type."))
     matchers = ObjectField(blank=True, validators=[validate_matchers], help_text=MATCHERS_HELP)
     starts_at = models.DateTimeField(default=timezone.now)
     ends_at = models.DateTimeField()
-    is_weekly = models.BooleanField("every week", default=False)
+    is_weekly = models.BooleanField(_("every week"), default=False)
     comment = models.CharField(max_length=500)
     team_id = models.CharField(
-        "team",
+        _("team"),
         max_length=255,
         blank=True,
         db_index=True,
-        help_text="A team's own silence keeps the team's own channels quiet, and nobody else's.",
+        help_text=_("A team's own silence keeps the team's own channels quiet, and nobody else's."),
     )
     created_by = models.CharField(max_length=255, blank=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -116,4 +120,4 @@ class Silence(models.Model):
     def clean(self) -> None:
         super().clean()
         if not self.alert_types and not self.matchers:
-            raise ValidationError("A silence of everything is none: say which types or which labels.")
+            raise ValidationError(gettext("A silence of everything is none: say which types or which labels."))

@@ -3,11 +3,12 @@
 import uuid
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 
 class RunState(models.TextChoices):
-    CLAIMED = "claimed", "Being made"
-    DONE = "done", "Done"
+    CLAIMED = "claimed", _("Being made")
+    DONE = "done", _("Done")
 
 
 class ScheduledRun(models.Model):
@@ -28,7 +29,7 @@ class ScheduledRun(models.Model):
     attempts = models.PositiveSmallIntegerField(default=1)
     last_error = models.TextField(blank=True)
     made_at = models.DateTimeField(null=True)
-    outcome = models.CharField(max_length=255, blank=True, help_text="Why it was told, or was not.")
+    outcome = models.CharField(max_length=255, blank=True, help_text=_("Why it was told, or was not."))
     content = models.JSONField(default=dict)
     csv = models.TextField(blank=True)
     told = models.JSONField(default=list)

@@ -2,6 +2,7 @@
 
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from alerts.encrypted import EncryptedTextField
 from alerts.events import ON_BY_DEFAULT, AlertType
@@ -32,31 +33,33 @@ class AlertSettings(models.Model):
         default=default_alert_types,
         blank=True,
         validators=[validate_alert_types],
-        help_text="The alert types that are told.",
+        help_text=_("The alert types that are told."),
     )
     alerting_threshold = models.FloatField(
-        default=300, help_text="Seconds after which an answer is slow or a request hangs."
+        default=300, help_text=_("Seconds after which an answer is slow or a request hangs.")
     )
     alerting_args = ObjectField(blank=True)
     alert_type_config = ObjectField(
-        blank=True, help_text='Digests, such as {"llm_too_slow": {"digest": true, "digest_interval": 86400}}.'
+        blank=True, help_text=_('Digests, such as {"llm_too_slow": {"digest": true, "digest_interval": 86400}}.')
     )
-    spend_report_frequency = models.CharField(max_length=8, default="7d", help_text='Days, such as "1d" or "7d".')
+    spend_report_frequency = models.CharField(max_length=8, default="7d", help_text=_('Days, such as "1d" or "7d".'))
 
     heartbeat_url = EncryptedTextField(
-        "heartbeat address",
+        _("heartbeat address"),
         blank=True,
-        help_text="Called again and again while alerts are truly told, so that its receiver notices when they are not. "
-        "It is a credential and is never shown.",
+        help_text=_(
+            "Called again and again while alerts are truly told, so that its receiver notices when they are not. It is "
+            "a credential and is never shown."
+        ),
     )
     heartbeat_private_address_allowed = models.BooleanField(default=False, editable=False)
     email_settings = ObjectField(
         blank=True,
-        help_text='Which mails people get, such as {"Virtual Key Rotated": false}; others are on.',
+        help_text=_('Which mails people get, such as {"Virtual Key Rotated": false}; others are on.'),
     )
 
     configured = NamesField(
-        blank=True, editable=False, help_text="What config.yaml says, which cannot be changed elsewhere."
+        blank=True, editable=False, help_text=_("What config.yaml says, which cannot be changed elsewhere.")
     )
 
     class Meta:

@@ -1,14 +1,19 @@
 """Pages of keys and people in Chinese; what is done there is recorded, told and exported in English."""
 
+from datetime import timedelta
+
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.test import Client
+from django.utils import timezone
 
 from alerts.events import AlertType
-from alerts.models import AlertChannel, AlertRoute, AlertSettings, Delivery, Incident
+from alerts.models import AlertChannel, AlertRoute, AlertSettings, Delivery, Incident, ScheduledRun
 from teams.models import User, VirtualKey
 from teams.services import issue_key
+from tests.budgets.days import day_row, keep_days
 from tests.gateway_project.pages import KEYS, url
+from tests.gateway_project.rows import gateway_budget, ledger_entry, model_price
 from tests.gateway_project.test_languages import CHINESE
 
 CSV = {"action": "export_csv"}
@@ -57,3 +62,48 @@ def test_lists_and_forms_of_keys_are_chinese_and_their_files_english(chinese: Cl
     assert all(word in form for word in ("预算与限额", "每分钟请求数", "仅模型", "允许的模型"))
     assert file.startswith("id,alias,key,type,")
     assert not CHINESE.search(file)
+
+
+@pytest.mark.django_db
+def test_a_report_is_read_and_sent_from_a_chinese_page_in_english(chinese: Client) -> None:
+    AlertRoute.objects.create(name="all").channels.add(
+        AlertChannel.objects.create(name="c", kind="slack", url="https://hooks.example/x")
+    )
+    yesterday = timezone.now().date() - timedelta(days=1)
+    keep_days(*(day_row(yesterday - timedelta(days=days), team_id="red") for days in range(9)))
+    run = "alerts_scheduledrun"
+
+    shown = chinese.get(url(run, "preview", "spend_report")).content.decode()
+    assert "此周期尚未结束" in shown
+    assert "它正发往各频道" in chinese.post(url(run, "send", "spend_report"), follow=True).content.decode()
+    told = str([*ScheduledRun.objects.values(), *Incident.objects.values(), *Delivery.objects.values()])
+    assert "Spend" in told
+    assert not CHINESE.search(told)
+
+
+@pytest.mark.django_db
+def test_pages_of_money_are_chinese_and_their_files_english(chinese: Client) -> None:
+    row = ledger_entry(1)
+    model_price(1)
+    gateway_budget(1)
+    keep_days(day_row(timezone.now().date(), team_id="red"))
+    wanted = {
+        url("budgets_ledgerentry", "changelist"): ["账本条目", "开始时间", "健康检查", "供应商报告"],
+        url("budgets_ledgerentry", "change", row.pk): ["更正金额", "输入令牌", "上游 ID", "令牌数的来源"],
+        url("budgets_dailyspend", "changelist"): ["日期按 UTC", "分组", "占比", "全部", "每日花费"],
+        url("budgets_modelprice", "changelist"): ["生效时间", "百万输入令牌"],
+        url("budgets_modelprice", "add"): ["按公开价格", "下线日期"],
+        url("budgets_gatewaybudget", "changelist"): ["网关预算", "归属"],
+        url("budgets_gatewaybudget", "add"): ["标签、模型组、供应商或部署的名称", "周期"],
+    }
+    for address, words in wanted.items():
+        shown = chinese.get(address).content.decode()
+        assert [word for word in words if word not in shown] == [], address
+    file = b"".join(chinese.get(url("budgets_dailyspend", "changelist"), {"format": "csv"})).decode()
+    assert file.startswith("Team,id,")
+    assert not CHINESE.search(file)
+    answer = chinese.post(
+        url("budgets_ledgerentry", "correct", row.pk), {"amount": "1", "reason": "Wrong"}, follow=True
+    )
+    assert "现在的金额为 $1.00" in answer.content.decode()
+    assert LogEntry.objects.latest("pk").change_message.startswith("It costs $1.00 now")
