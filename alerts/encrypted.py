@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import models
 from django.utils.text import capfirst
+from django.utils.translation import gettext
 from unfold.widgets import UnfoldAdminPasswordWidget
 
 PREFIX = "v1:"
@@ -51,7 +52,8 @@ class SecretFormField(forms.CharField):
         stored = form.initial.pop(field_name, None)
         if stored:
             self.required = False
-            self.help_text = f"{self.help_text} It is set; leave this empty to keep it.".strip()
+            is_set = gettext("It is set; leave this empty to keep it.")
+            self.help_text = f"{self.help_text} {is_set}".strip()
         return super().get_bound_field(form, field_name)
 
 

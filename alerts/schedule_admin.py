@@ -11,7 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -97,7 +97,7 @@ class ScheduledRunPage(ModelAdmin):
         return self._page(
             request,
             "preview",
-            gettext("%(job)s: the running period") % {"job": job.title},
+            gettext("%(job)s: the running period") % {"job": translation.gettext(job.title)},
             period=_period(span),
             **shown,
         )
@@ -108,14 +108,17 @@ class ScheduledRunPage(ModelAdmin):
         if request.method != "POST":
             period = _period(last_span(job, now=timezone.now()))
             return self._page(
-                request, "send", gettext("Send the last report: %(job)s") % {"job": job.title}, period=period
+                request,
+                "send",
+                gettext("Send the last report: %(job)s") % {"job": translation.gettext(job.title)},
+                period=period,
             )
         try:
             level, said = _SENTENCES[send_last(job, now=timezone.now())]
             sentence = str(said)
         except ValueError as error:
             level, sentence = messages.ERROR, str(error)
-        self.message_user(request, f"{job.title}: {sentence}", level)
+        self.message_user(request, f"{translation.gettext(job.title)}: {sentence}", level)
         return HttpResponseRedirect(reverse(_LIST))
 
     def csv_view(self, request: HttpRequest, pk: UUID) -> HttpResponse:
@@ -145,7 +148,7 @@ class ScheduledRunPage(ModelAdmin):
     @admin.display(description=_("job"), ordering="job")
     def job_title(self, run: ScheduledRun) -> str:
         job = scheduled_job(run.job)
-        return job.title if job else run.job
+        return translation.gettext(job.title) if job else run.job
 
     @admin.display(description=_("period"), ordering="ends_at")
     def period_label(self, run: ScheduledRun) -> str:

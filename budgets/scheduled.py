@@ -5,6 +5,7 @@ from datetime import datetime
 from django.utils import timezone
 
 from alerts.events import AlertType
+from alerts.marks import marked
 from alerts.services import Job, Report, Span, argument, enabled_alert_types, spend_report_frequency
 from budgets.near_limits import near_limits
 from budgets.report_spans import may_be_summed, report_calendar, span_before, span_of
@@ -87,7 +88,7 @@ def _nano(name: str) -> int | None:
 JOBS = (
     Job(
         name="spend_report",
-        title="Spend",
+        title=marked("Spend"),
         alert_types=(AlertType.SPEND_REPORTS,),
         span_at=_spend_span,
         make=_spend,
@@ -95,7 +96,7 @@ JOBS = (
     ),
     Job(
         name="monthly_spend_report",
-        title="Spend of the month",
+        title=marked("Spend of the month"),
         alert_types=(AlertType.SPEND_REPORTS,),
         span_at=_month_span,
         make=_spend_of_month,
@@ -103,7 +104,7 @@ JOBS = (
     ),
     Job(
         name="user_spend",
-        title="Spend of users",
+        title=marked("Spend of users"),
         alert_types=(AlertType.USER_SPEND_THRESHOLDS, AlertType.USER_SPEND_ANOMALIES),
         span_at=_check_span,
         make=_check,

@@ -79,15 +79,16 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
-    "rest_framework",
-    "drf_spectacular",
-    "drf_spectacular_sidecar",
-    "django_celery_beat",
+    # Before others, whose translations would go before theirs.
     "alerts",
     "teams",
     "budgets",
     "proxy",
     "gateway_project",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_celery_beat",
 ]
 
 # The completion routes never see these: they are served by proxy.asgi.LeanHandler.

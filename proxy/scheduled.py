@@ -4,6 +4,7 @@ import os
 from datetime import datetime
 
 from alerts.events import AlertType
+from alerts.marks import marked
 from alerts.services import Job, Report, Span, argument
 from budgets.report_spans import may_be_summed, report_calendar, span_of
 from proxy.capture_rate import BILLED_AFTER, CaptureCheck, capture_report
@@ -62,7 +63,7 @@ def _may_capture(span: Span, now: datetime) -> bool:
 JOBS = (
     Job(
         name="deployment_report",
-        title="Deployments",
+        title=marked("Deployments"),
         alert_types=(AlertType.DAILY_REPORTS,),
         span_at=_deployment_span,
         make=_deployments,
@@ -70,7 +71,7 @@ JOBS = (
     ),
     Job(
         name="fallback_report",
-        title="Fallbacks",
+        title=marked("Fallbacks"),
         alert_types=(AlertType.FALLBACK_REPORTS,),
         span_at=_week,
         make=_fallbacks,
@@ -78,14 +79,14 @@ JOBS = (
     ),
     Job(
         name="model_deprecations",
-        title="Model deprecations",
+        title=marked("Model deprecations"),
         alert_types=(AlertType.MODEL_DEPRECATION_WARNINGS,),
         span_at=_day,
         make=_deprecations,
     ),
     Job(
         name="spend_capture_rate",
-        title="Spend against the provider's bill",
+        title=marked("Spend against the provider's bill"),
         alert_types=(AlertType.FAILED_TRACKING_SPEND,),
         span_at=_capture_span,
         make=_capture,

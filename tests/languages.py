@@ -24,6 +24,7 @@ APPS = ("alerts", "budgets", "gateway_project", "proxy", "teams")
 # Which arguments hold the text: context, one, many.
 _CALLS = {
     "gettext": (None, 0, None), "gettext_lazy": (None, 0, None), "gettext_noop": (None, 0, None),
+    "marked": (None, 0, None),
     "ngettext": (None, 0, 1), "ngettext_lazy": (None, 0, 1),
     "pgettext": (0, 1, None), "pgettext_lazy": (0, 1, None),
     "npgettext": (0, 1, 2), "npgettext_lazy": (0, 1, 2),
@@ -78,7 +79,7 @@ def _of_code(path: Path, where: str) -> Iterator[Marked]:
     names = {
         alias.asname or alias.name: alias.name
         for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and node.module == "django.utils.translation"
+        if isinstance(node, ast.ImportFrom) and node.module in ("django.utils.translation", "alerts.marks")
         for alias in node.names
         if alias.name in _CALLS
     }

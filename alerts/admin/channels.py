@@ -45,7 +45,7 @@ class AlertChannelPage(Page):
     sortable_by = ("name", "kind", "source")
     list_filter = (("kind", ChoiceFilter), "enabled", ("source", ChoiceFilter))
     search_fields = ("name",)
-    search_help_text = _("Name")
+    search_help_text = _("Part of the name")
     conditional_fields = {f"wants_{kind}": f"kind == '{kind}'" for kind in WANTS}
 
     def get_fieldsets(self, request: HttpRequest, obj: AlertChannel | None = None) -> Any:

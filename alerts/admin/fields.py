@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils import translation
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextareaWidget
@@ -42,7 +43,11 @@ class LevelsField(_ManyField):
 
 def _type_choices() -> list[tuple[str, list[tuple[str, str]]]]:
     return [
-        (title, [(name, f"{name}: {words}" if words else name) for name, words in types]) for title, types in grouped()
+        (
+            translation.gettext(title),
+            [(name, f"{name}: {translation.gettext(words)}" if words else name) for name, words in types],
+        )
+        for title, types in grouped()
     ]
 
 

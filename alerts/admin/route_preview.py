@@ -6,7 +6,7 @@ from django import forms
 from django.contrib.admin.utils import quote
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
@@ -49,7 +49,7 @@ class PreviewForm(forms.Form):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        choices = [(title, [(name, name) for name, _ in types]) for title, types in grouped()]
+        choices = [(translation.gettext(title), [(name, name) for name, _ in types]) for title, types in grouped()]
         self.fields["alert_type"].choices = choices  # type: ignore[attr-defined]
 
     def clean_labels(self) -> dict[str, str]:

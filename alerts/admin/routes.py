@@ -48,7 +48,7 @@ class AlertRoutePage(Page):
     sortable_by = ()
     list_filter = ("enabled", ("source", ChoiceFilter))
     search_fields = ("name",)
-    search_help_text = _("Name")
+    search_help_text = _("Part of the name")
     filter_horizontal = ("channels", "escalate_to")
     readonly_fields = ("source",)
     fieldsets = (

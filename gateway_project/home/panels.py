@@ -7,6 +7,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -220,6 +221,6 @@ def _run(one: alerts.services.Run, *, now: datetime) -> Row:
     if one.made_at is None:
         failed = bool(one.error)
         badge, color = (_("Failed"), "danger") if failed else (_("Being made"), "info")
-        return Row(one.title, said, link, badge, color)
+        return Row(translation.gettext(one.title), said, link, badge, color)
     told = ", ".join(filter(None, (one.outcome.replace("_", " "), said)))
-    return Row(one.title, told, link, value=ago(one.made_at, now=now))
+    return Row(translation.gettext(one.title), told, link, value=ago(one.made_at, now=now))

@@ -7,6 +7,7 @@ import django
 import polib
 import pytest
 from django.test import Client
+from django.utils import translation
 from django.utils.translation import to_locale
 
 from tests import languages
@@ -103,3 +104,17 @@ def test_the_api_answers_in_english_whatever_is_asked_for(client: Client, path: 
 
     assert (asked.status_code, asked.headers.get("Content-Language")) == (plain.status_code, None)
     assert not CHINESE.search(b"".join(asked).decode())
+
+
+@pytest.mark.parametrize("language", CODES)
+def test_what_others_translate_goes_before_nothing_of_ours(language: str) -> None:
+    """Such as Django REST framework's word for a key, which is that of a keyboard."""
+    ours = [entry for app in languages.APPS for entry in entries(app, language) if not entry.msgid_plural]
+    with translation.override(language):
+        said = {
+            entry.msgid: translation.pgettext(entry.msgctxt, entry.msgid)
+            if entry.msgctxt
+            else translation.gettext(entry.msgid)
+            for entry in ours
+        }
+    assert {entry.msgid: entry.msgstr for entry in ours if said[entry.msgid] != entry.msgstr} == {}

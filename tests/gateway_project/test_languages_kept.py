@@ -88,7 +88,7 @@ def test_pages_of_money_are_chinese_and_their_files_english(chinese: Client) -> 
     gateway_budget(1)
     keep_days(day_row(timezone.now().date(), team_id="red"))
     wanted = {
-        url("budgets_ledgerentry", "changelist"): ["账本条目", "开始时间", "健康检查", "供应商报告"],
+        url("budgets_ledgerentry", "changelist"): ["账本条目", "开始时间", "健康检查", "上报"],
         url("budgets_ledgerentry", "change", row.pk): ["更正金额", "输入令牌", "上游 ID", "令牌数的来源"],
         url("budgets_dailyspend", "changelist"): ["日期按 UTC", "分组", "占比", "全部", "每日花费"],
         url("budgets_modelprice", "changelist"): ["生效时间", "百万输入令牌"],
