@@ -111,10 +111,14 @@ def test_what_others_translate_goes_before_nothing_of_ours(language: str) -> Non
     """Such as Django REST framework's word for a key, which is that of a keyboard."""
     ours = [entry for app in languages.APPS for entry in entries(app, language) if not entry.msgid_plural]
     with translation.override(language):
-        said = {
-            entry.msgid: translation.pgettext(entry.msgctxt, entry.msgid)
-            if entry.msgctxt
-            else translation.gettext(entry.msgid)
+        other = [
+            (entry.msgid, entry.msgstr, said)
             for entry in ours
-        }
-    assert {entry.msgid: entry.msgstr for entry in ours if said[entry.msgid] != entry.msgstr} == {}
+            if (
+                said := translation.pgettext(entry.msgctxt, entry.msgid)
+                if entry.msgctxt
+                else translation.gettext(entry.msgid)
+            )
+            != entry.msgstr
+        ]
+    assert other == []
