@@ -1,14 +1,14 @@
 """Admin pages of the ledger, the prices it was charged by, and adjustments."""
 
-from collections.abc import Iterable, Iterator
-from datetime import UTC, date, datetime, time, timedelta
+from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django import forms
 from django.contrib import admin
 from django.contrib.admin import DateFieldListFilter, SimpleListFilter, display
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -116,7 +116,7 @@ class ProviderFilter(SimpleListFilter):
     parameter_name = "provider"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        yesterday = timezone.now().date() - _DAY
+        yesterday = timezone.now().date() - timedelta(days=1)
         priced = PriceSnapshot.objects.order_by().values_list("provider", flat=True).distinct()
         lately = DailySpend.objects.filter(facet=Facet.CALLS, day__gte=yesterday).order_by()
         names = {*priced, *lately.values_list("provider", flat=True)[:_MOST_LATELY], self.value() or ""}
@@ -142,8 +142,6 @@ class PriceFilter(SimpleListFilter):
 
 
 _MOST_CHOICES, _MOST_LATELY = 100, 10_000
-_MOST_SPANS = 50
-_DAY = timedelta(days=1)
 
 
 class CorrectionForm(forms.Form):
@@ -212,7 +210,7 @@ class LedgerEntryPage(FactsOnly, VerbPage):
         for found in (queryset.filter(call_id=text), queryset.filter(upstream_id__gt="", upstream_id=text)):
             if found.order_by().exists():
                 return found, False
-        return queryset.filter(_within(_days_of_key(text)), key_hash=text), False
+        return queryset.filter(key_hash=text), False
 
     @display(description=_("units"), ordering="units")
     def counted(self, entry: LedgerEntry) -> str:
@@ -246,33 +244,6 @@ def counted(unit: str, number: int) -> str:
         Unit.QUERY: ngettext("%(number)s query", "%(number)s queries", number),
     }
     return texts.get(unit, f"%(number)s {unit}") % {"number": f"{number:,}"}
-
-
-def _days_of_key(key_hash: str) -> set[date]:
-    """On which it may have called: what is not added up yet began yesterday or today."""
-    today = timezone.now().astimezone(UTC).date()
-    known = DailySpend.objects.filter(key_hash=key_hash, facet=Facet.CALLS).order_by()
-    return {today, today - _DAY, *known.values_list("day", flat=True).distinct()}
-
-
-def _within(days: Iterable[date]) -> Q:
-    """Begun on one of them. Without that a search for few among many entries would read them all."""
-    spans: list[tuple[date, date]] = []
-    for day in sorted(days):
-        if spans and spans[-1][1] == day - _DAY:
-            spans[-1] = spans[-1][0], day
-        else:
-            spans.append((day, day))
-    if len(spans) > _MOST_SPANS:
-        spans = [(spans[0][0], spans[-1][1])]
-    found = Q(pk__in=())
-    for first, last in spans:
-        found |= Q(started_at__gte=_midnight(first), started_at__lt=_midnight(last + _DAY))
-    return found
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)
 
 
 def _link(pk: UUID, text: str) -> SafeString:

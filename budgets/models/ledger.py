@@ -120,6 +120,7 @@ class LedgerEntry(models.Model):
         indexes = [
             models.Index(fields=["call_id"], name="ledger_call_id"),
             models.Index(fields=["upstream_id"], condition=models.Q(upstream_id__gt=""), name="ledger_upstream_id"),
+            models.Index(fields=["key_hash", "started_at"], name="ledger_key"),
             models.Index(fields=["started_at"], name="ledger_started_at"),
             # What hardly any entry is costs the others nothing, and is not looked for among all of them.
             models.Index(fields=["started_at"], condition=models.Q(basis="correction"), name="ledger_corrections"),
