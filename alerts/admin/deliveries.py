@@ -19,7 +19,7 @@ from alerts.admin.incident_panel import DELIVER
 from alerts.admin.page import ChoiceFilter, Facts, may
 from alerts.admin.texts import KINDS, STATES, second, short
 from alerts.dispatch import retry_now
-from alerts.models import Delivery, DeliveryKind
+from alerts.models import Delivery
 
 MOST_AT_ONCE = 500
 _MOST_ATTEMPTS = 50
@@ -82,7 +82,7 @@ class DeliveryPage(Facts):
 
     @display(description=_("kind"))
     def kind_label(self, row: Delivery) -> str:
-        return str(KINDS.get(DeliveryKind(row.kind), row.kind))
+        return str(KINDS.get(row.kind, row.kind))
 
     @labelled(description=_("state"), label=STATES)  # type: ignore[untyped-decorator]
     def state_label(self, row: Delivery) -> tuple[str, str]:

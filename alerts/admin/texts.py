@@ -26,7 +26,7 @@ STATES = {
     DeliveryState.SENDING: "info",
 }
 # The labels of the kinds themselves stand in timelines, in English.
-KINDS = {
+KINDS: Mapping[str, Any] = {
     DeliveryKind.FIRING: _("Firing"),
     DeliveryKind.REPEAT: _("Still firing"),
     DeliveryKind.ESCALATED: _("Escalated"),

@@ -6,15 +6,16 @@ SUMS = (
     "amount_nano", "requests", "failures", "prompt_tokens", "completion_tokens", "cached_tokens",
     "cache_creation_tokens", "milliseconds",
 )
-OF_MONTHS = ("key_hash", "user_id", "team_id", "organization_id")
-OF_DAYS = ("model_group", "model", "provider", "deployment_id", "call_type")
+COLUMNS = (
+    "key_hash", "user_id", "team_id", "organization_id", "model_group", "model", "provider", "deployment_id",
+    "call_type",
+)
 
 
 def statements(*, on_server):
     month = "date_trunc('month', day)::date" if on_server else "date(day, 'start of month')"
     wanted = [("", "day", "''", "")]
-    wanted += [(column, "day", column, "") for column in OF_DAYS]
-    wanted += [(column, month, column, "") for column in OF_MONTHS]
+    wanted += [(column, month, column, "") for column in COLUMNS]
     wanted += [(facet, month, "facet_value", facet) for facet in ("customer", "tag")]
     sums = ", ".join(f"sum({name})" for name in SUMS)
     return [

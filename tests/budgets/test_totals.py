@@ -182,8 +182,8 @@ def test_what_is_there_at_the_upgrade_is_added_up() -> None:
     )
     right = set(SpendTotal.objects.values_list())
     SpendTotal.objects.all().delete()
-    migration = import_module("budgets.migrations.0006_spend_totals")
-    migration.add_up(None, SimpleNamespace(connection=connection))
+    for name in ("0006_spend_totals", "0008_totals_of_days"):
+        import_module(f"budgets.migrations.{name}").add_up(None, SimpleNamespace(connection=connection))
 
     assert set(SpendTotal.objects.values_list()) == right
     assert Counter(SpendTotal.objects.values_list("dimension", flat=True))["team_id"] == 6

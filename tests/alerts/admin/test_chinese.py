@@ -1,6 +1,5 @@
 """Pages of alerts in Chinese, and English in all that they send, tell and record."""
 
-import re
 from typing import Any
 
 import pytest
@@ -12,9 +11,9 @@ from alerts.models import AlertChannel, Delivery, Incident, IncidentEntry
 from tests.alerts.admin.pages import said, text_of, url
 from tests.alerts.builders import channel, delivery, incident, route
 from tests.fakes.slack import FakeSlack
+from tests.gateway_project.test_languages import CHINESE
 
 pytestmark = pytest.mark.django_db
-CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
 
 @pytest.fixture

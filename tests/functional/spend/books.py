@@ -106,8 +106,9 @@ def store(gateway: Gateway, *rows: models.Model) -> None:
 def _sums_of(model: type[models.Model], *, on_server: bool) -> list[str]:
     if model is LedgerEntry:
         return _balances(on_server=on_server)
-    totals = import_module("budgets.migrations.0006_spend_totals").statements(on_server=on_server)
-    return ["DELETE FROM budgets_spendtotal", *totals]
+    of_months = import_module("budgets.migrations.0006_spend_totals").statements(on_server=on_server)
+    of_days = import_module("budgets.migrations.0008_totals_of_days").statements()
+    return ["DELETE FROM budgets_spendtotal", *of_months, *of_days]
 
 
 def _balances(*, on_server: bool) -> list[str]:
