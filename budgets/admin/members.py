@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin import display
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
@@ -19,7 +19,7 @@ from budgets.standing_panel import standing_cell
 from teams.access import Reach
 from teams.admin.members import TeamMembers, TeamsOfUser
 from teams.admin.scope import ScopedPage
-from teams.admin.search import teams_named, users_named
+from teams.admin.search import owner_named
 from teams.models import Membership
 from teams.services import remove_member
 
@@ -97,7 +97,7 @@ class MemberPage(MoneyPage, ScopedPage):
         text = search_term.strip()
         if not text:
             return queryset, False
-        return queryset.filter(Q(user__in=users_named(text)) | Q(team__in=teams_named(text))), False
+        return queryset.filter(owner_named(text)), False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -22,7 +22,7 @@ from teams.admin.key_form import KeyForm, is_above_others
 from teams.admin.page import STAMPS, TECHNICAL
 from teams.admin.reach import only_reads, reach_of
 from teams.admin.scope import ScopedPage
-from teams.admin.search import teams_named, users_named
+from teams.admin.search import owner_named
 from teams.admin.texts import budget_of, dollars, minute, said, state_badge, unbroken
 from teams.admin.verbs import Done, Verb, VerbPage, block_verbs
 from teams.letters import write_key_rotated
@@ -222,7 +222,7 @@ class VirtualKeyPage(VerbPage, ScopedPage):
         if not text:
             return queryset, False
         found = Q(alias__icontains=text) | Q(name__endswith=text) | Q(token_hash__startswith=text.lower())
-        return queryset.filter(found | Q(user__in=users_named(text)) | Q(team__in=teams_named(text))), False
+        return queryset.filter(found | owner_named(text)), False
 
     def save_model(self, request: HttpRequest, obj: VirtualKey, form: Any, change: bool) -> None:
         if change:

@@ -94,6 +94,8 @@ class RowsList(ChangeList):
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
+        if not self.multi_page:
+            self.result_list = self.paginator.page(1).object_list
         self.result_list = list(self.result_list)
         self.model_admin.prepare(request, self.result_list)
 

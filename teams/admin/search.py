@@ -1,25 +1,35 @@
 """Searches in big tables for rows by whose they are."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Model, Q
 
 from teams.models import Team, User
 
-MOST_IDS = 1000
+MOST_IDS = 5000
+_NAMES: Mapping[str, tuple[type[Model], tuple[str, ...]]] = {
+    "user": (User, ("username", "alias", "email")),
+    "team": (Team, ("alias",)),
+}
 
 
-def users_named(text: str) -> Any:
-    """What `__in` takes."""
-    found = Q(pk=text) | Q(username__icontains=text) | Q(alias__icontains=text) | Q(email__icontains=text)
-    return _ids(User.objects.filter(found))
+def owner_named(text: str) -> Q:
+    """A condition on rows that have a `user` and a `team`.
+
+    A few owners are asked for before, since rows are found by an index of their ids. Where many have that name so do
+    many rows: they are read one by one, with their owners, until a page is full.
+    """
+    found = Q()
+    for relation, (model, names) in _NAMES.items():
+        rows: Any = model._default_manager.filter(_named(text, names)).order_by()
+        ids = list(rows.values_list("pk", flat=True)[: MOST_IDS + 1])
+        found |= Q(**{f"{relation}__in": ids}) if len(ids) <= MOST_IDS else _named(text, names, of=f"{relation}__")
+    return found
 
 
-def teams_named(text: str) -> Any:
-    return _ids(Team.objects.filter(Q(pk=text) | Q(alias__icontains=text)))
-
-
-def _ids(found: "QuerySet[Any]") -> Any:
-    """Asked before, since a search among many rows goes by an index for a few ids, and not for whatever is found."""
-    ids = list(found.order_by().values_list("pk", flat=True)[: MOST_IDS + 1])
-    return ids if len(ids) <= MOST_IDS else found.order_by().values("pk")
+def _named(text: str, names: Iterable[str], *, of: str = "") -> Q:
+    found = Q(**{f"{of}pk": text})
+    for name in names:
+        found |= Q(**{f"{of}{name}__icontains": text})
+    return found

@@ -93,6 +93,24 @@ def test_what_a_search_leaves_is_counted_up_to_a_bound(page: Client, monkeypatch
     assert page.get(url(KEY, "changelist")).context["cl"].result_count == 5
 
 
+def test_what_few_rows_a_search_leaves_is_looked_for_once(page: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in (1, 2, 3):
+        rows.virtual_key(number)
+    alias = str(VirtualKey.objects.order_by("pk")[0].alias)
+
+    def searches(text: str) -> list[bool]:
+        """Of each query that searches: whether it knows the rows."""
+        asked = [
+            sql for sql in asked_of(page, KEY, q=text) if text.upper() in sql.upper() and "teams_virtualkey" in sql
+        ]
+        return ['"teams_virtualkey"."id" IN (' in sql for sql in asked]
+
+    assert searches(alias) == [False, True]
+    assert searches("nobody has it") == [False]
+    monkeypatch.setattr(paged, "_FEW", 0)
+    assert searches(alias) == [False, False]
+
+
 def test_keys_are_found_by_parts_of_names_and_by_whose_they_are(page: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in (1, 2, 3):
         rows.virtual_key(number)
