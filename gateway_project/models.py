@@ -2,6 +2,21 @@
 
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext_lazy as _
+from django_celery_beat.models import PeriodicTask
+
+
+class Job(PeriodicTask):
+    """A row of the beat table. Its schedule is written anew when beat starts; whether it is switched on is kept."""
+
+    class Meta:
+        proxy = True
+        ordering = ["name"]
+        verbose_name = _("job")
+        verbose_name_plural = _("jobs")
+
+    def __str__(self) -> str:
+        return str(self.name)
 
 
 class JobRun(models.Model):

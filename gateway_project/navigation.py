@@ -57,7 +57,10 @@ _SECTIONS: tuple[tuple[Any, tuple[tuple[Any, ...], ...]], ...] = (
             (_("Settings"), "notifications", "alerts.AlertSettings"),
         ),
     ),
-    (_("Records"), ((_("Audit trail"), "history", "teams.AuditEntry"),)),
+    (
+        _("Records"),
+        ((_("Audit trail"), "history", "teams.AuditEntry"), (_("Jobs"), "manufacturing", "gateway_project.Job")),
+    ),
 )
 
 

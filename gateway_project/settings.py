@@ -309,7 +309,7 @@ UNFOLD = {
         "show_search": True,
         "command_search": True,
         "navigation": "gateway_project.navigation.sidebar",
-        # What has no place in the sidebar, such as the schedule of periodic tasks.
+        # What has no place in the sidebar.
         "show_all_applications": lambda request: request.user.is_superuser,
     },
     "SITE_FAVICONS": [

@@ -55,9 +55,6 @@ CHANGES: Mapping[str, tuple[tuple[str, str], ...]] = {
     "admin/change_list.html": (("<style>", f"<style {_NONCE}>"),),
     # A text of styles would be an attribute; an object is set as properties.
     "admin/actions.html": (("'width: ' + changeListWidth + 'px'", "{width: changeListWidth + 'px'}"),),
-    "admin/djcelery/change_periodictask_form.html": (
-        ('<script id="periodic-task-overrides">', f'<script id="periodic-task-overrides" {_NONCE}>'),
-    ),
     "drf_spectacular/swagger_ui.html": (("<style>", f"<style {_NONCE}>"),),
 }
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection
+from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -23,6 +24,7 @@ BEAT_STALE_SECONDS = 120
 JOB_TIMES, JOB_GRACE_SECONDS = 3, 60
 LAG_SECONDS = 60
 _NAMED = 3
+_JOBS = "admin:gateway_project_job_changelist"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +67,17 @@ def _worker(ended: Mapping[str, datetime], *, now: datetime) -> Part:
     wanted = intervals()
     jobs = {name: at for name, at in ended.items() if name != BEAT}
     if not jobs:
-        return Part(_("Worker"), WARNING, _("Not seen"), _("No job has ended well yet."))
-    late = sorted(name for name, at in jobs.items() if _is_late(at, wanted.get(name), now=now))
+        return Part(_("Worker"), WARNING, _("Not seen"), _("No job has ended well yet."), _JOBS)
+    late = sorted(name for name, at in jobs.items() if is_late(at, wanted.get(name), now=now))
     newest = _("last job ended %(ago)s") % {"ago": ago(max(jobs.values()), now=now)}
     if not late:
-        return Part(_("Worker"), WELL, _("Well"), newest)
-    named = ", ".join(late[:_NAMED]) + (", …" if len(late) > _NAMED else "")
+        return Part(_("Worker"), WELL, _("Well"), newest, _JOBS)
+    named = ", ".join(translation.gettext(name) for name in late[:_NAMED]) + (", …" if len(late) > _NAMED else "")
     text = ngettext("%(number)d job is late", "%(number)d jobs are late", len(late)) % {"number": len(late)}
-    return Part(_("Worker"), DANGER, text, f"{named}; {newest}")
+    return Part(_("Worker"), DANGER, text, f"{named}; {newest}", _JOBS)
 
 
-def _is_late(at: datetime, interval: float | None, *, now: datetime) -> bool:
+def is_late(at: datetime, interval: float | None, *, now: datetime) -> bool:
     """None: it goes by the calendar, or is switched off."""
     return interval is not None and (now - at).total_seconds() > JOB_TIMES * interval + JOB_GRACE_SECONDS
 

@@ -82,11 +82,11 @@ def intervals() -> dict[str, float | None]:
     rows = list(PeriodicTask.objects.select_related("interval").order_by("pk"))
     if not rows:
         return {name: float(row["schedule"]) for name, row in current_app.conf.beat_schedule.items()}
-    return {
-        row.name: row.interval.schedule.run_every.total_seconds() if row.interval else None
-        for row in rows
-        if row.enabled
-    }
+    return {row.name: seconds_between(row) for row in rows if row.enabled}
+
+
+def seconds_between(row: PeriodicTask) -> float | None:
+    return row.interval.schedule.run_every.total_seconds() if row.interval else None
 
 
 def _job_families(ended: dict[str, datetime], intervals: dict[str, float | None]) -> Iterator[GaugeMetricFamily]:

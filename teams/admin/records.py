@@ -42,6 +42,7 @@ OBJECTS: Mapping[str, str | None] = {
     "alert_route": "alerts.AlertRoute",
     "alert_silence": "alerts.Silence",
     "alert_settings": "alerts.AlertSettings",
+    "job": "gateway_project.Job",
 }
 _WORDS: Mapping[str, Text] = {
     "key": _("Key"),
@@ -63,6 +64,7 @@ _WORDS: Mapping[str, Text] = {
     "alert_route": _("Alert route"),
     "alert_silence": _("Alert silence"),
     "alert_settings": _("Alert settings"),
+    "job": _("Job"),
 }
 _ACTIONS = ((CREATED, _("Created")), (UPDATED, _("Updated")), (DELETED, _("Deleted")))
 _SHOWN = {action: (word, tone) for (action, word), tone in zip(_ACTIONS, ("success", "info", "danger"), strict=True)}

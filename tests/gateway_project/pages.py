@@ -45,7 +45,7 @@ def form_of(response: Any) -> dict[str, Any]:
     return sent
 
 
-def change(page: Client, name: str, pk: object, **fields: Any) -> Any:
+def change(page: Client, name: str, pk: object, /, **fields: Any) -> Any:
     """Send an object's form back with these fields changed; what the page does not ask for is sent all the same."""
     address = url(name, "change", pk)
     return page.post(address, {**form_of(page.get(address)), **fields})

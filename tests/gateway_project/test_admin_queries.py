@@ -37,7 +37,7 @@ def schedules(number: int) -> PeriodicTask:
 
 OTHERS: dict[str, Any] = {
     "auth_group": lambda number: Group.objects.create(name=f"group {number}"),
-    "django_celery_beat_periodictask": schedules,
+    "gateway_project_job": schedules,
 }
 
 

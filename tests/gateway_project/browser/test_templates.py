@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import django_celery_beat
 import pytest
 import unfold
 from django.template import Origin, engines
@@ -47,10 +46,9 @@ _UNREADABLE = re.compile(
 
 
 def others() -> Iterator[str]:
-    """Templates of the packages whose pages are shown, by name."""
-    for package in (unfold, django_celery_beat):
-        folder = Path(package.__path__[0]) / "templates"
-        yield from (str(page.relative_to(folder)) for page in sorted(folder.rglob("*.html")))
+    """Templates of the package whose pages are shown, by name."""
+    folder = Path(unfold.__path__[0]) / "templates"
+    yield from (str(page.relative_to(folder)) for page in sorted(folder.rglob("*.html")))
 
 
 def shown(name: str) -> str:
