@@ -49,7 +49,7 @@ class AlertRoutePage(Page):
     list_filter = ("enabled", ("source", ChoiceFilter))
     search_fields = ("name",)
     search_help_text = _("Part of the name")
-    filter_horizontal = ("channels", "escalate_to")
+    autocomplete_fields = ("channels", "escalate_to")
     readonly_fields = ("source",)
     fieldsets = (
         (None, {"fields": ("name", ("position", "enabled"), "source")}),

@@ -1,4 +1,4 @@
-"""What axe-core finds on the pages that are used most, light and dark: nothing serious. And the keyboard alone."""
+"""What axe-core finds on the pages, light and dark and as wide as a phone: nothing serious. And the keyboard alone."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,26 +7,12 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.chromium import first_password, has_focus, log_in, tab_to, watched_page
+from tests.browser.chromium import field, first_password, has_focus, log_in, tab_to, watched_page
+from tests.browser.pages import OF_MEMBERS, PAGES, address
 from tests.gateway import Gateway
 
 SERIOUS = {"serious", "critical"}
-PAGES = {
-    "home": "/admin/",
-    "keys": "/admin/teams/virtualkey/",
-    "key form": "/admin/teams/virtualkey/add/",
-    "teams": "/admin/teams/team/",
-    "users": "/admin/teams/user/",
-    "spend": "/admin/budgets/dailyspend/",
-    "inbox": "/admin/alerts/incident/",
-    "incident": "/admin/alerts/incident/{}/change/",
-    "channel": "/admin/alerts/alertchannel/{}/change/",
-    "routes": "/admin/alerts/alertroute/",
-    "deployments": "/admin/proxy/deployment/",
-    "routing": "/admin/proxy/routing/",
-    "routing form": "/admin/proxy/routing/edit/?group=gpt-4o",
-    "settings": "/admin/alerts/alertsettings/1/change/",
-}
+PASSWORD = "a-long-enough-passphrase"
 
 
 @pytest.fixture(scope="module")
@@ -59,10 +45,46 @@ def test_the_login_has_no_serious_fault(nobody: Page) -> None:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_no_page_has_a_serious_fault(admin: Page, gateway: Gateway, name: str) -> None:
-    tables = {"incident": "alerts_incident", "channel": "alerts_alertchannel"}
-    row = gateway.rows(f"SELECT id FROM {tables[name]} ORDER BY id")[0][0] if name in tables else ""
-    admin.goto(PAGES[name].format(row))
+    admin.goto(address(gateway, name))
     _assert_no_serious_fault(admin, name)
+
+
+def test_what_a_refused_login_says_has_no_serious_fault(browser: Browser, gateway: Gateway) -> None:
+    with watched_page(browser, gateway.url) as page:
+        page.goto("/admin/login/")
+        field(page, "Username or e-mail").fill("nobody")
+        field(page, "Password").fill("wrong")
+        page.get_by_role("button", name="Log in").click()
+        expect(page.get_by_text("Please enter the correct")).to_be_visible()
+        _assert_no_serious_fault(page, "login")
+
+
+def test_no_page_of_a_member_has_a_serious_fault(browser: Browser, gateway: Gateway) -> None:
+    with gateway.client() as client:
+        client.post("/user/new", json={"user_id": "mia", "auto_create_key": False}).raise_for_status()
+        members = [{"user_id": "mia", "role": "user"}]
+        client.post("/team/new", json={"team_id": "red", "members_with_roles": members}).raise_for_status()
+        link = client.post("/invitation/new", json={"user_id": "mia"}).json()["invitation_link"]
+    with watched_page(browser, gateway.url) as page:
+        page.goto(link)
+        _assert_no_serious_fault(page, "invitation")
+        field(page, "New password").fill(PASSWORD)
+        field(page, "New password confirmation").fill(PASSWORD)
+        page.get_by_role("button", name="Set password").click()
+        expect(page.get_by_text("Your password is set")).to_be_visible()
+        log_in(page, PASSWORD, username="mia")
+        for name in OF_MEMBERS:
+            page.goto(address(gateway, name))
+            _assert_no_serious_fault(page, name)
+
+
+def test_no_page_is_wider_than_a_phone(browser: Browser, gateway: Gateway) -> None:
+    with watched_page(browser, gateway.url, viewport={"width": 360, "height": 780}, is_mobile=True) as page:
+        log_in(page, first_password(gateway))
+        for name in PAGES:
+            page.goto(address(gateway, name))
+            assert page.evaluate("document.documentElement.scrollWidth") <= 360, name
+            _assert_no_serious_fault(page, name)
 
 
 def test_the_user_menu_and_the_colours_answer_to_the_keyboard(admin: Page) -> None:

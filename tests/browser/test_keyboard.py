@@ -1,4 +1,4 @@
-"""Everything that can be clicked on the main pages can be reached by the keyboard, is seen there, and has a name."""
+"""Everything that can be clicked on a page can be reached by the keyboard, is seen there, and has a name."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,20 +7,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.chromium import MOST_STEPS, first_password, log_in, search_pages, tab_to, watched_page
+from tests.browser.pages import PAGES, address
 from tests.gateway import Gateway
 
-PAGES = {
-    "home": "/admin/",
-    "keys": "/admin/teams/virtualkey/",
-    "key form": "/admin/teams/virtualkey/add/",
-    "inbox": "/admin/alerts/incident/",
-    "incident": "/admin/alerts/incident/{}/change/",
-    "channel": "/admin/alerts/alertchannel/{}/change/",
-    "spend": "/admin/budgets/dailyspend/",
-    "ledger": "/admin/budgets/ledgerentry/",
-    "routing": "/admin/proxy/routing/",
-    "routing form": "/admin/proxy/routing/edit/?group=gpt-4o",
-}
 # What has the focus: where it is, what a person hears of it, and whether they see that it is there.
 FOCUSED = """() => {
     const element = document.activeElement;
@@ -37,7 +26,8 @@ FOCUSED = """() => {
         || (element.matches("input, select, textarea") ? "" : words(element).trim())
         || element.title || element.placeholder || (element.type === "submit" ? element.value : "");
     const icons = [...element.querySelectorAll(".material-symbols-outlined")].map((icon) => icon.innerText.trim());
-    const style = getComputedStyle(element);
+    // A field that takes several choices is drawn around what is typed.
+    const style = getComputedStyle(element.closest(".select2-container") ?? element);
     const box = element.getBoundingClientRect();
     return {
         html: element.outerHTML.slice(0, 160).replace(/\\s+/g, " "),
@@ -85,9 +75,7 @@ def test_the_login_is_walked_by_the_keyboard(nobody: Page) -> None:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_is_walked_by_the_keyboard(admin: Page, gateway: Gateway, name: str) -> None:
-    tables = {"incident": "alerts_incident", "channel": "alerts_alertchannel"}
-    row = gateway.rows(f"SELECT id FROM {tables[name]} ORDER BY id")[0][0] if name in tables else ""
-    admin.goto(PAGES[name].format(row))
+    admin.goto(address(gateway, name))
     _assert_walkable(admin)
 
 

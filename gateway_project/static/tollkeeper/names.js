@@ -3,15 +3,40 @@
 "use strict";
 
 (() => {
+    let heads = 0;
+
+    // A field in a table is called as its column, whose head is no label.
+    function labelOf(field) {
+        const label = field?.labels?.[0];
+        if (label) {
+            label.id ||= `${label.htmlFor}-label`;
+            return label;
+        }
+        const cell = field?.closest(".formset td");
+        const head = cell?.closest("table").tHead?.rows[0].cells[cell.cellIndex];
+        if (head) head.id ||= `column-${(heads += 1)}`;
+        return head;
+    }
+
+    function nameCell(field) {
+        const head = field.ariaLabel || field.labels?.length ? null : labelOf(field);
+        if (head) field.setAttribute("aria-labelledby", head.id);
+    }
+
     function nameField(drawn) {
-        const label = drawn.closest(".select2-container")?.previousElementSibling?.labels?.[0];
+        const label = labelOf(drawn.closest(".select2-container")?.previousElementSibling);
         if (!label) return;
-        label.id ||= `${label.htmlFor}-label`;
         const value = drawn.querySelector(".select2-selection__rendered");
         drawn.setAttribute("aria-labelledby", value?.id ? `${label.id} ${value.id}` : label.id);
         drawn.querySelectorAll("[role=textbox], .select2-search__field").forEach((part) => {
             part.setAttribute("aria-labelledby", label.id);
         });
+    }
+
+    // Its list holds more than items, which a list may not.
+    function flattenList(list) {
+        list.role = "none";
+        for (const item of list.children) item.role ||= "none";
     }
 
     function nameSearch(search) {
@@ -36,6 +61,14 @@
         link.ariaLabel ||= link.firstElementChild.title;
     }
 
+    // What is wider than its place is scrolled by the keyboard too, where nothing in it can have the focus.
+    function reachScroller(place) {
+        if (place.scrollWidth <= place.clientWidth || place.querySelector(FOCUSABLE) || place.tabIndex === 0) return;
+        place.tabIndex = 0;
+        place.role = "region";
+        place.ariaLabel = place.querySelector("caption")?.innerText || document.querySelector("h1, h2")?.innerText || document.title;
+    }
+
     const FOCUSABLE = "a[href], button, input, select, textarea, summary, [tabindex]";
 
     function makeButton(drawn) {
@@ -51,9 +84,13 @@
 
     function nameAll() {
         document.querySelectorAll("[x-on\\:click]").forEach(makeButton);
+        document.querySelectorAll(".formset td :is(input:not([type=hidden]), select, textarea)").forEach(nameCell);
         document.querySelectorAll(".select2-selection").forEach(nameField);
+        document.querySelectorAll(".select2-selection--multiple ul").forEach(flattenList);
         document.querySelectorAll(".select2-dropdown .select2-search__field").forEach(nameSearch);
         document.querySelectorAll(".material-symbols-outlined:not([aria-hidden])").forEach(hideIcon);
+        document.querySelectorAll(".tk-scrolls, .overflow-x-auto").forEach(reachScroller);
+        document.querySelectorAll(".help-tooltip[aria-label]").forEach((mark) => (mark.role = "img"));
         document.querySelectorAll(".datetimeshortcuts a:has(> [title])").forEach(namePicker);
     }
 
