@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from budgets.core.dry_run import Call, Outcome, Trial, merged, try_limits
 from budgets.directory import Entity
 from budgets.models import LedgerEntry, Scope
+from budgets.payer_entries import of_payer
 from budgets.sums import hashes_of
 from teams.calendars import current_calendar
 
@@ -30,7 +31,7 @@ class Replay:
 def replay(entity: Entity, trial: Trial, *, days: int, now: datetime, most: int = MOST_ENTRIES) -> Replay:
     """Of a key, team or user. The newest `most` entries of the last `days`."""
     since = now - timedelta(days=days)
-    rows = _rows(entity).filter(started_at__gte=since, started_at__lte=now, corrects=None)
+    rows = _rows(entity, since=since).filter(started_at__gte=since, started_at__lte=now, corrects=None)
     found = list(_attempts(rows, most=most + 1))
     was_cut = len(found) > most
     kept = found[:most]
@@ -40,11 +41,11 @@ def replay(entity: Entity, trial: Trial, *, days: int, now: datetime, most: int 
     return Replay(outcome=outcome, entries=len(kept), since=since, was_cut=was_cut)
 
 
-def _rows(entity: Entity) -> QuerySet[LedgerEntry]:
+def _rows(entity: Entity, *, since: datetime) -> QuerySet[LedgerEntry]:
     scope, entity_id = entity
     if scope == Scope.KEY:
         return LedgerEntry.objects.filter(key_hash__in=hashes_of(int(entity_id)))
-    return LedgerEntry.objects.filter(**{_COLUMNS[Scope(scope)]: entity_id})
+    return of_payer(LedgerEntry.objects.all(), _COLUMNS[Scope(scope)], entity_id, since=since)
 
 
 _COLUMNS = {Scope.TEAM: "team_id", Scope.USER: "user_id"}

@@ -1,7 +1,7 @@
 """Admin pages of the ledger, the prices it was charged by, and adjustments."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -32,6 +32,7 @@ from budgets.models import (
     PriceSnapshot,
     SpendAdjustment,
 )
+from budgets.payer_entries import PAYERS, of_payer
 from teams.admin.page import as_text
 from teams.admin.reach import reach_of
 from teams.admin.texts import Text, dollars, said
@@ -200,6 +201,15 @@ class LedgerEntryPage(FactsOnly, VerbPage):
     search_help_text = _("A call id, an upstream id or the hash of a key.")
     show_full_result_count = False
 
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[Any]":
+        """A list of one payer's, as the page of spend links to it, is found by the payer's keys."""
+        rows: QuerySet[Any] = super().get_queryset(request)
+        since, until = (_moment(request.GET.get(f"started_at__{bound}")) for bound in ("gte", "lt"))
+        for column in PAYERS:
+            if value := request.GET.get(f"{column}__exact"):
+                rows = of_payer(rows, column, value.replace("\x00", ""), since=since, until=until)
+        return rows
+
     def get_search_results(
         self, request: HttpRequest, queryset: "QuerySet[Any]", search_term: str
     ) -> tuple["QuerySet[Any]", bool]:
@@ -233,6 +243,14 @@ class LedgerEntryPage(FactsOnly, VerbPage):
             return "-"
         total = dollars(corrected_nano(entry))
         return format_html(gettext("{}: {} in all"), format_html_join(", ", "{}", found), total)
+
+
+def _moment(text: str | None) -> datetime | None:
+    """What is no time is refused by the list itself."""
+    try:
+        return datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
 
 
 def counted(unit: str, number: int) -> str:

@@ -20,7 +20,6 @@ from proxy.management.spend_rows import (
     of_request,
     qualified,
     visible_entries,
-    within,
 )
 from proxy.management.streamed import csv_answer, wants_csv
 from teams.errors import NotFound
@@ -42,8 +41,8 @@ class SpendLogs(ManagementViewSet):
         dated = bool(query.start_date or query.end_date)
         if dated and query.summarize and not as_csv and not query.request_id:
             return _summary(call, query)
-        rows = visible_entries(call, api_key=query.api_key, user_id=query.user_id)
-        rows = within(rows, *moments_between(query.start_date, query.end_date))
+        moments = moments_between(query.start_date, query.end_date)
+        rows = visible_entries(call, api_key=query.api_key, user_id=query.user_id, moments=moments)
         if query.request_id:
             rows = of_request(rows, query.request_id)
         if as_csv:
@@ -54,9 +53,9 @@ class SpendLogs(ManagementViewSet):
     @route("GET", "/spend/logs/v2", "/spend/logs/ui", access=Access.USER, query=schemas.LogList, answer=schemas.LogPage)
     def page(self, call: Call, query: schemas.LogList) -> Any:
         """Calls of some days, by pages. Ten thousand are counted, and all can be reached."""
-        first, end = moments_between(query.start_date, query.end_date, missing=_MISSING)
-        rows = visible_entries(call, api_key=query.api_key, user_id=query.user_id)
-        rows = matching(within(rows, first, end), query)
+        moments = moments_between(query.start_date, query.end_date, missing=_MISSING)
+        rows = visible_entries(call, api_key=query.api_key, user_id=query.user_id, moments=moments)
+        rows = matching(rows, query, moments=moments)
         if wants_csv(call, query.format):
             return csv_answer(call, LOG_TITLES, map(log_line, newest_first(rows)), filename="spend-logs.csv")
         counted = rows.order_by()[: MOST_COUNTED + 1].count()

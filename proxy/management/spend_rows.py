@@ -12,6 +12,7 @@ from django.db.models.expressions import CombinedExpression
 from budgets.core.pricing import NANO, dollars
 from budgets.group_spend import chunks
 from budgets.models import HEALTH_CHECK_KEY, LedgerEntry
+from budgets.payer_entries import of_payer
 from proxy.management.base import Call
 from proxy.management.key_lists import hashed
 from proxy.management.schemas.spend_logs import LogList
@@ -32,25 +33,28 @@ SORTS: Mapping[str, F | CombinedExpression] = {
 }
 
 
-def visible_entries(call: Call, *, api_key: str | None, user_id: str | None) -> QuerySet[LedgerEntry]:
+Moments = tuple[datetime | None, datetime | None]
+
+
+def visible_entries(
+    call: Call, *, api_key: str | None, user_id: str | None, moments: Moments = (None, None)
+) -> QuerySet[LedgerEntry]:
     """Of everybody for who sees everything, else the caller's own whatever they ask; in no order yet.
+
+    `moments` are the first that counts and the first after it that does not.
 
     The gateway's own health checks are there only for who asks for their key.
     """
-    rows = LedgerEntry.objects.all()
-    if not api_key or hashed(api_key) != HEALTH_CHECK_KEY:
-        rows = rows.of_clients()
-    owner = user_id if call.reach.sees_everything else call.reach.user_id
-    if owner:
-        rows = rows.filter(user_id=owner)
-    return rows.filter(key_hash__in=hashes_of(api_key)) if api_key else rows
-
-
-def within(rows: QuerySet[LedgerEntry], first: datetime | None, end: datetime | None) -> QuerySet[LedgerEntry]:
-    """`end` is the first instant that does not count."""
+    asks_for_checks = api_key and hashed(api_key) == HEALTH_CHECK_KEY
+    rows: QuerySet[LedgerEntry] = LedgerEntry.objects.all() if asks_for_checks else LedgerEntry.objects.of_clients()
+    first, end = moments
     if first is not None:
         rows = rows.filter(started_at__gte=first)
-    return rows.filter(started_at__lt=end) if end is not None else rows
+    if end is not None:
+        rows = rows.filter(started_at__lt=end)
+    if owner := user_id if call.reach.sees_everything else call.reach.user_id:
+        rows = of_payer(rows, "user_id", owner, since=first, until=end)
+    return rows.filter(key_hash__in=hashes_of(api_key)) if api_key else rows
 
 
 def of_request(rows: QuerySet[LedgerEntry], name: str) -> QuerySet[LedgerEntry]:
@@ -63,15 +67,17 @@ def of_request(rows: QuerySet[LedgerEntry], name: str) -> QuerySet[LedgerEntry]:
     return found if found.exists() else rows.filter(upstream_id=name)
 
 
-def matching(rows: QuerySet[LedgerEntry], query: LogList) -> QuerySet[LedgerEntry]:
+def matching(rows: QuerySet[LedgerEntry], query: LogList, *, moments: Moments) -> QuerySet[LedgerEntry]:
     """Raises Invalid for a bound that is no amount."""
+    first, end = moments
+    for column, payer in (("team_id", query.team_id), ("end_user", query.end_user)):
+        if payer:
+            rows = of_payer(rows, column, payer, since=first, until=end)
     exact = {
-        "team_id": query.team_id,
         "status": query.status_filter,
         "deployment_id": query.model_id,
         "model_group": query.model_group,
         "key_alias": query.key_alias,
-        "end_user": query.end_user,
     }
     rows = rows.filter(**{column: value for column, value in exact.items() if value})
     if query.session_id:

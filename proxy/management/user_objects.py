@@ -8,6 +8,7 @@ from django.db.models import Count, Q, Sum
 
 from budgets.group_spend import chunks
 from budgets.models import LedgerEntry, Scope
+from budgets.payer_entries import of_payer
 from budgets.spend import NOTHING, Spend, period_starts, spend_of
 from proxy.management.schemas.fields import Object
 from proxy.management.schemas.limits import dollars, limits_of
@@ -103,5 +104,5 @@ def _spent_by_model(row: User, budgets: list[tuple[str, Object]], *, now: dateti
             began, _ = period(parse_duration(duration), start=start, now=now, calendar=calendar)
             counts &= Q(started_at__gte=began)
         sums[f"sum_{number}"] = Sum("amount_nano", filter=counts)
-    spent = LedgerEntry.objects.filter(user_id=row.pk).aggregate(**sums)
+    spent = of_payer(LedgerEntry.objects.all(), "user_id", row.pk).aggregate(**sums)
     return {model: spent[f"sum_{number}"] or 0 for number, (model, _) in enumerate(budgets)}

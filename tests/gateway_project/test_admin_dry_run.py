@@ -1,6 +1,6 @@
 """The page that tries limits on the past, reached from those who spend."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from budgets.core.dry_run import Trial
 from budgets.dry_run import replay
 from budgets.entries import insert
 from budgets.models import Scope
+from budgets.rollup import roll_up
 from teams.groups import TEAM_ADMIN, VIEWER
 from teams.models import Team, User, VirtualKey
 from teams.services import issue_key, regenerate_key
@@ -106,9 +107,12 @@ def test_what_is_too_much_is_cut_to_the_newest_and_said(
 
 def test_an_answer_costs_the_same_however_many_calls_there_were(page: Client, rows: dict[str, Any]) -> None:
     address = url(TEAMS, "try_limits", "a/b", days="7", rpm="1")
+    called(rows[KEYS], ago=timedelta(hours=1))
+    roll_up(now=datetime.now(UTC) + timedelta(minutes=1))
     few = queries(page, address)
     for hours in range(1, 60):
         called(rows[KEYS], ago=timedelta(hours=hours))
+    roll_up(now=datetime.now(UTC) + timedelta(minutes=1))
 
     assert queries(page, address) <= few
 

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import sqlite3
+from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
@@ -14,8 +15,11 @@ from uuid import UUID
 import httpx
 import psycopg
 from django.db import models
+from django.forms import model_to_dict
 
-from budgets.models import DailySpend, LedgerEntry
+from budgets.models import HEALTH_CHECK_KEY, DailySpend, LedgerEntry
+from budgets.rollup import day_id, days_of
+from budgets.totals import AGREE, SUMS
 from teams.keys import hash_key
 from tests.budgets.builders import entry
 from tests.budgets.days import day_row
@@ -58,11 +62,11 @@ def fill(gateway: Gateway, callers: Callers) -> None:
 
 
 def ledger_rows(callers: Callers) -> list[LedgerEntry]:
-    """Three of bob's, one of eve's and a health check, in the last minutes of Monday and the first of Tuesday."""
+    """Three of bob's, one of eve's and a health check, in the last minutes of a Monday and the first of Tuesday."""
     bob = {"key_hash": hash_key(callers.keys["bob"]), "user_id": "bob", "team_id": "red", "key_alias": "bob's"}
     eve = {"key_hash": hash_key(callers.keys["eve"]), "user_id": "eve", "team_id": "green", "model_group": "claude",
            "provider": "anthropic", "model": "claude-sonnet-4"}  # fmt: skip
-    late = datetime(2025, 3, 3, 23, 59, 59, 999_999, tzinfo=UTC)
+    late = datetime(2025, 5, 5, 23, 59, 59, 999_999, tzinfo=UTC)
     return [
         _entry(late - timedelta(hours=3), **bob, call_id="first", upstream_id="chatcmpl-1", amount_nano=1_000_000,
                prompt_tokens=100, completion_tokens=20, tags=["jobs", EVIL], end_user="acme"),
@@ -73,6 +77,15 @@ def ledger_rows(callers: Callers) -> list[LedgerEntry]:
                amount_nano=5_000_000, prompt_tokens=1),
         _entry(late - timedelta(hours=1), key_hash="litellm-internal-health-check", call_id="probe"),
     ]  # fmt: skip
+
+
+def days_with(entries: Iterable[LedgerEntry]) -> list[DailySpend]:
+    """As a roll-up makes them."""
+    rows = [model_to_dict(one) for one in entries if one.key_hash != HEALTH_CHECK_KEY]
+    return [
+        DailySpend(id=day_id(agree), **dict(zip(AGREE, agree, strict=True)), **dict(zip(SUMS, sums, strict=True)))
+        for agree, sums in days_of(rows).items()
+    ]
 
 
 def _entry(at: datetime, **columns: Any) -> LedgerEntry:

@@ -8,7 +8,7 @@ import pytest
 from tests.fakes.upstream import FakeUpstream
 from tests.functional.management.callers import Callers
 from tests.functional.management.conftest import shared_store
-from tests.functional.spend.books import fill, ledger_rows, store
+from tests.functional.spend.books import days_with, fill, ledger_rows, store
 from tests.gateway import Gateway, Store, model
 
 __all__ = ["shared_store"]
@@ -34,7 +34,8 @@ def callers(gateway: Gateway) -> Callers:
     """The cast of the access tests, with books."""
     cast = Callers.make(gateway)
     fill(gateway, cast)
-    store(gateway, *ledger_rows(cast))
+    entries = ledger_rows(cast)
+    store(gateway, *entries, *days_with(entries))
     return cast
 
 

@@ -49,13 +49,14 @@ def test_by_tag(admin: httpx.Client) -> None:
     rows = [{"name": EVIL, "spend": 1.0, "log_count": 10}, {"name": "jobs", "spend": 1.0, "log_count": 10}]
 
     assert asked(admin, "/global/spend/tags", **DAYS) == {"spend_per_tag": rows}
-    assert asked(admin, "/global/spend/tags", tags="all-tags") == {"spend_per_tag": rows}
+    ever = [{**row, "spend": 1.001, "log_count": 11} for row in rows]
+    assert asked(admin, "/global/spend/tags", tags="all-tags") == {"spend_per_tag": ever}
     assert asked(admin, "/global/spend/tags", **DAYS, tags="jobs, none") == {"spend_per_tag": rows[1:]}
     assert asked(admin, "/global/spend/tags", start_date="2025-03-02", end_date="2025-03-02") == {"spend_per_tag": []}
     assert asked(admin, "/global/spend/all_tag_names") == {"tag_names": [EVIL, "jobs"]}
     seen = [{"individual_request_tag": name, "log_count": 10, "total_spend": 1.000000001} for name in (EVIL, "jobs")]
-    for query in (DAYS, {}):
-        assert asked(admin, "/spend/tags", **query) == seen
+    assert asked(admin, "/spend/tags", **DAYS) == seen
+    assert asked(admin, "/spend/tags") == [{**row, "log_count": 11, "total_spend": 1.001000001} for row in seen]
 
 
 def end_users(client: httpx.Client, **body: Any) -> Any:
@@ -66,8 +67,9 @@ def test_by_customer(admin: httpx.Client, callers: Callers) -> None:
     acme = {"end_user": "acme", "total_count": 10, "total_spend": 0.75}
     evil = {"end_user": EVIL, "total_count": 10, "total_spend": 2.0}
 
-    assert end_users(admin) == [evil, acme]
-    assert end_users(admin, api_key=callers.keys["bob"]) == [acme]
+    ever = {**acme, "total_count": 11, "total_spend": 0.751}
+    assert end_users(admin) == [evil, ever]
+    assert end_users(admin, api_key=callers.keys["bob"]) == [ever]
     assert end_users(admin, startTime="2025-03-01", endTime="2025-03-01T23:59:59Z") == [acme]
     assert told(admin.post("/global/spend/end_users", json={"startTime": "soon"}))[0] == 400
 

@@ -1,16 +1,18 @@
 """The spend logs: LiteLLM's rows of the ledger, sums by day, filters, pages and files."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from teams.keys import hash_key
+from tests.fakes.upstream import FakeUpstream
 from tests.functional.management.answers import asked, told
 from tests.functional.management.callers import Callers
 from tests.functional.spend.books import DAYS, EVIL, GONE, lines
-from tests.gateway import Gateway, chat
+from tests.gateway import Gateway, chat, model
 
 ROW = {
     "request_id", "call_type", "api_key", "spend", "total_tokens", "prompt_tokens", "completion_tokens", "startTime",
@@ -19,8 +21,8 @@ ROW = {
     "organization_id", "end_user", "requester_ip_address", "session_id", "status", "litellm_call_id", "messages",
     "response", "proxy_server_request", "created_at", "updated_at",
 }  # fmt: skip
-MONDAY = {"start_date": "2025-03-03", "end_date": "2025-03-03"}
-BOTH = {"start_date": "2025-03-03", "end_date": "2025-03-04"}
+MONDAY = {"start_date": "2025-05-05", "end_date": "2025-05-05"}
+BOTH = {"start_date": "2025-05-05", "end_date": "2025-05-06"}
 
 
 def calls(client: httpx.Client, path: str = "/spend/logs/v2", **query: Any) -> list[str]:
@@ -37,7 +39,7 @@ def test_a_row(admin: httpx.Client, callers: Callers) -> None:
         hash_key(callers.keys["bob"]), "bob", "red", "acme",
     )  # fmt: skip
     assert (row["spend"], row["total_tokens"], row["prompt_tokens"], row["completion_tokens"]) == (0.001, 120, 100, 20)
-    assert (row["startTime"], row["endTime"]) == ("2025-03-03T20:59:59.999999Z", "2025-03-03T21:00:01.499999Z")
+    assert (row["startTime"], row["endTime"]) == ("2025-05-05T20:59:59.999999Z", "2025-05-05T21:00:01.499999Z")
     assert row["request_duration_ms"] == 1500
     assert (row["model"], row["model_group"], row["custom_llm_provider"]) == (
         "openai/gpt-4o-2024-08-06", "gpt-4o", "openai",
@@ -62,9 +64,9 @@ def test_a_failure(admin: httpx.Client) -> None:
 def test_a_last_day_is_the_whole_of_it(admin: httpx.Client) -> None:
     assert calls(admin, **MONDAY) == ["third", "second", "first"]
     assert calls(admin, **BOTH) == ["fourth", "third", "second", "first"]
-    assert calls(admin, start_date="2025-03-04", end_date="2025-03-04") == ["fourth"]
-    assert calls(admin, start_date="2025-03-03 21:00:00", end_date="2025-03-03 23:59:59") == ["third", "second"]
-    assert calls(admin, start_date="2025-03-03 21:00:00", end_date="2025-03-03 23:59:58") == ["second"]
+    assert calls(admin, start_date="2025-05-06", end_date="2025-05-06") == ["fourth"]
+    assert calls(admin, start_date="2025-05-05 21:00:00", end_date="2025-05-05 23:59:59") == ["third", "second"]
+    assert calls(admin, start_date="2025-05-05 21:00:00", end_date="2025-05-05 23:59:58") == ["second"]
     rows = asked(admin, "/spend/logs", **MONDAY, summarize="false")
     assert [row["litellm_call_id"] for row in rows] == ["third", "second", "first"]
 
@@ -156,7 +158,7 @@ def test_with_dates_there_is_a_sum_for_each_day(admin: httpx.Client, callers: Ca
     ]  # fmt: skip
     assert asked(admin, "/spend/logs", **DAYS, api_key=callers.keys["bob"]) == of_bob
     assert asked(admin, "/spend/logs", start_date="1999-01-01", end_date="1999-12-31") == []
-    far = asked(admin, "/spend/logs", start_date="2025-03-03", end_date="9999-12-31", user_id="eve")
+    far = asked(admin, "/spend/logs", start_date="2025-03-01", end_date="9999-12-31", user_id="ada")
     assert len(far) == 367
 
 
@@ -173,7 +175,7 @@ def test_pages_want_dates(admin: httpx.Client, path: str) -> None:
     ("query", "status"),
     [
         ({"start_date": "x"}, 400),
-        ({"start_date": "2025-03-04"}, 400),
+        ({"start_date": "2025-05-06"}, 400),
         ({"min_spend": "1e300"}, 400),
         ({"min_spend": "nan"}, 422),
         ({"page": 0}, 422),
@@ -230,21 +232,27 @@ def test_as_csv(admin: httpx.Client, callers: Callers) -> None:
     assert [row[3] for row in found] == ["litellm_call_id", "third", "second", "first"]
     first = dict(zip(found[0], found[3], strict=True))
     assert (first["request_id"], first["spend"], first["request_tags"]) == ("chatcmpl-1", "0.001", f"jobs,{EVIL}")
-    assert (first["startTime"], first["user"]) == ("2025-03-03T20:59:59.999999+00:00", "bob")
+    assert (first["startTime"], first["user"]) == ("2025-05-05T20:59:59.999999+00:00", "bob")
     assert lines(admin, "/spend/logs", user_id="bob")[1][3] == "fourth"
     assert len(lines(admin, "/spend/logs", start_date="1999-01-01", end_date="1999-01-01")) == 1
 
 
-def test_a_real_call_is_in_the_log(gateway: Gateway, admin: httpx.Client) -> None:
-    answer = admin.post("/v1/chat/completions", json=chat(user="=cmd|' /C calc'!A0"))
-    today = datetime.now(UTC).date().isoformat()
-    call_id = answer.headers["x-litellm-call-id"]
+def test_a_real_call_is_in_the_log(tmp_path: Path, shared_upstream: FakeUpstream) -> None:
+    """Of a gateway of its own: what it costs is in the others' books for nobody."""
+    priced = {"input_cost_per_token": 0.000002, "output_cost_per_token": 0.00001}
+    with (
+        Gateway(tmp_path, {"model_list": [model("gpt-4o", shared_upstream.url, **priced)]}) as own,
+        own.client() as admin,
+    ):
+        answer = admin.post("/v1/chat/completions", json=chat("gpt-4o", user="=cmd|' /C calc'!A0"))
+        today = datetime.now(UTC).date().isoformat()
+        call_id = answer.headers["x-litellm-call-id"]
 
-    (row,) = asked(admin, "/spend/logs/v2", start_date="2025-03-05", end_date=today, request_id=call_id)["data"]
-    assert row["api_key"] == "litellm_proxy_master_key"
-    assert row["api_base"].startswith("http://127.0.0.1:")
-    assert row["spend"] == float(answer.headers["x-litellm-response-cost"])
-    assert asked(admin, "/spend/logs", request_id=answer.json()["id"])[0]["litellm_call_id"] == call_id
-    found = lines(admin, "/spend/logs", start_date="2025-03-05", end_date=today)
-    (line,) = [row for row in found if row[3] == call_id]
-    assert dict(zip(found[0], line, strict=True))["end_user"].startswith("'=cmd")
+        (row,) = asked(admin, "/spend/logs/v2", start_date="2025-03-05", end_date=today, request_id=call_id)["data"]
+        assert row["api_key"] == "litellm_proxy_master_key"
+        assert row["api_base"].startswith("http://127.0.0.1:")
+        assert row["spend"] == float(answer.headers["x-litellm-response-cost"])
+        assert asked(admin, "/spend/logs", request_id=answer.json()["id"])[0]["litellm_call_id"] == call_id
+        found = lines(admin, "/spend/logs", start_date="2025-03-05", end_date=today)
+        (line,) = [row for row in found if row[3] == call_id]
+        assert dict(zip(found[0], line, strict=True))["end_user"].startswith("'=cmd")
