@@ -87,7 +87,7 @@ def spends_since(
     balances: dict[Entity, list[Balance]] = {}
     for (scope, entity_id, _), balance in read_balances(entities).items():
         balances.setdefault((scope, entity_id), []).append(balance)
-    waiting, adjustments = waiting_amounts() if with_waiting else {}, read_adjustments(entities)
+    waiting, adjustments = waiting_amounts(entities) if with_waiting else {}, read_adjustments(entities)
     found = {}
     for entity, start in wanted:
         amounts = waiting.get(entity, [])
