@@ -109,7 +109,7 @@ class JobPage(GlobalPage):
     @display(description=_("how often"))
     def when(self, job: Job) -> str:
         seconds = seconds_between(job)
-        if seconds is None:
+        if seconds is None or seconds % 1:
             return str(job.scheduler)
         number, unit = next((seconds // size, name) for size, name in _UNITS if seconds % size == 0)
         return _every(int(number), unit)

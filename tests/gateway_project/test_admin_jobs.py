@@ -49,6 +49,8 @@ def test_each_job_says_how_it_stands(page: Client) -> None:
     job("daily", seconds=24 * 3600, ended_ago=7200)
     nightly, _ = CrontabSchedule.objects.get_or_create(minute="0", hour="4")
     PeriodicTask.objects.create(name="nightly", task="t", crontab=nightly)
+    often, _ = IntervalSchedule.objects.get_or_create(every=1500, period="microseconds")
+    PeriodicTask.objects.create(name="often", task="t", interval=often)
     found = shown(page)
 
     assert found["never"] == ["Not seen", "every 90 seconds", "never"]
@@ -57,6 +59,7 @@ def test_each_job_says_how_it_stands(page: Client) -> None:
     assert found["off"][:2] == ["Off", "every hour"]
     assert found["daily"] == ["Well", "every 24 hours", "2 h ago"]
     assert found["nightly"][1].startswith("0 4 * * *")
+    assert "1500" in found["often"][1]
 
 
 def test_a_job_is_switched_off_and_beat_and_the_trail_know(page: Client) -> None:
