@@ -79,7 +79,7 @@ def test_many_members_with_periods_of_their_own_are_counted(django_assert_num_qu
     spent(9, team_id="t", user_id=f"u{count - 1}")
     members = rows()
 
-    with django_assert_num_queries(16):
+    with django_assert_num_queries(17):
         found = spend_of_memberships(members, now=NOW)
 
     assert len(found) == count
