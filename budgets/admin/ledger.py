@@ -1,7 +1,7 @@
 """Admin pages of the ledger, the prices it was charged by, and adjustments."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -248,8 +248,8 @@ class LedgerEntryPage(FactsOnly, VerbPage):
 def _moment(text: str | None) -> datetime | None:
     """What is no time is refused by the list itself."""
     try:
-        return datetime.fromisoformat(text or "")
-    except ValueError:
+        return datetime.fromisoformat(text or "").astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
 
 

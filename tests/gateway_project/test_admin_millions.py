@@ -191,3 +191,10 @@ def keep_entry(like: LedgerEntry, **changed: Any) -> None:
 
 def values_of(row: LedgerEntry) -> dict[str, Any]:
     return {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields}
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "soon", ""])
+def test_no_time_in_an_address_breaks_the_list_of_a_payer(page: Client, at: str) -> None:
+    address = url(LEDGER, "changelist", user_id__exact="ann", started_at__gte=at)
+
+    assert page.get(address).status_code in {200, 302, 400}
